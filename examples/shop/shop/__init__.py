@@ -1,0 +1,1 @@
+"""A small e-commerce site with the performance faults of real ones."""

@@ -1,0 +1,39 @@
+"""perfwright makes a running system faster and proves it.
+
+Importing this package loads nothing but the standard library; every public name below is
+fetched from its own package on first use, so that a program pays only for what it touches.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from perfwright._version import __version__
+
+if TYPE_CHECKING:
+    from perfwright.agents.database import DatabasePerformanceAgent
+    from perfwright.optimizer import multi_agent_profiler
+    from perfwright.orchestrator import MultiAgentOrchestrator
+
+__all__ = [
+    "DatabasePerformanceAgent",
+    "MultiAgentOrchestrator",
+    "__version__",
+    "multi_agent_profiler",
+]
+
+_HOMES = {
+    "DatabasePerformanceAgent": "perfwright.agents.database",
+    "MultiAgentOrchestrator": "perfwright.orchestrator",
+    "multi_agent_profiler": "perfwright.optimizer",
+}
+
+
+def __getattr__(name: str) -> Any:  # a module attribute may be of any type
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'perfwright' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

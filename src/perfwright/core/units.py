@@ -1,0 +1,106 @@
+"""Quantities with units, as people write them: `30m`, `1.5GiB`, `$2`, `200ms`, `30%`."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from perfwright.core.errors import GrammarError
+
+
+class Dimension(StrEnum):
+    """What a quantity measures."""
+
+    TIME = "time"
+    SIZE = "size"
+    MONEY = "money"
+    COUNT = "count"
+    SHARE = "share"
+
+
+class Quantity(NamedTuple):
+    """A number in the base unit of its dimension: seconds, bytes, dollars, pieces, 0 to 1."""
+
+    value: float
+    dimension: Dimension
+
+
+_UNITS = {
+    "us": (1e-6, Dimension.TIME),
+    "ms": (1e-3, Dimension.TIME),
+    "s": (1.0, Dimension.TIME),
+    "m": (60.0, Dimension.TIME),
+    "min": (60.0, Dimension.TIME),
+    "h": (3600.0, Dimension.TIME),
+    "b": (1.0, Dimension.SIZE),
+    "kb": (1e3, Dimension.SIZE),
+    "mb": (1e6, Dimension.SIZE),
+    "gb": (1e9, Dimension.SIZE),
+    "kib": (2.0**10, Dimension.SIZE),
+    "mib": (2.0**20, Dimension.SIZE),
+    "gib": (2.0**30, Dimension.SIZE),
+    "%": (0.01, Dimension.SHARE),
+    "": (1.0, Dimension.COUNT),
+    "k": (1e3, Dimension.COUNT),
+}
+_QUANTITY = re.compile(r"\s*(?P<money>\$)?(?P<number>-?\d+(?:\.\d+)?)(?P<unit>[A-Za-z%]*)")
+
+
+def parse_quantity(text: str, *, what: str = "quantity", position: int = 0) -> Quantity:
+    """Read one quantity that fills all of `text` from `position` on.
+
+    Raises:
+        GrammarError: With the place at which reading stopped.
+    """
+    match = _QUANTITY.match(text, position)
+    if match is None:
+        raise GrammarError(what=what, text=text, position=position, expected="a number")
+    unit = match["unit"].lower()
+    if unit not in _UNITS:
+        known = ", ".join(name for name in _UNITS if name)
+        raise GrammarError(
+            what=what, text=text, position=match.start("unit"), expected=f"a unit ({known})"
+        )
+    if text[match.end() :].strip():
+        raise GrammarError(what=what, text=text, position=match.end(), expected="nothing more")
+    factor, dimension = _UNITS[unit]
+    value = float(match["number"]) * factor
+    return Quantity(value, Dimension.MONEY if match["money"] else dimension)
+
+
+def format_duration(seconds: float) -> str:
+    """Render a duration with three significant digits: `12.3ms`, `4.56s`, `2m05s`."""
+    magnitude = abs(seconds)
+    if magnitude >= 60:
+        minutes, rest = divmod(round(magnitude), 60)
+        return f"{'-' if seconds < 0 else ''}{minutes}m{rest:02d}s"
+    for limit, factor, unit in ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "us")):
+        if magnitude >= limit:
+            return f"{seconds * factor:.3g}{unit}"
+    return "0s"
+
+
+def format_size(size_bytes: float) -> str:
+    """Render a size in binary units: `512B`, `1.5MiB`."""
+    value = float(size_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if abs(value) < 1024:
+            return f"{value:.0f}{unit}" if unit == "B" else f"{value:.1f}{unit}"
+        value /= 1024
+    return f"{value:.1f}GiB"
+
+
+def format_quantity(quantity: Quantity) -> str:
+    """Render a quantity in the unit that people would write it in."""
+    match quantity.dimension:
+        case Dimension.TIME:
+            return format_duration(quantity.value)
+        case Dimension.SIZE:
+            return format_size(quantity.value)
+        case Dimension.MONEY:
+            return f"${quantity.value:.2f}"
+        case Dimension.SHARE:
+            return f"{quantity.value * 100:.3g}%"
+        case Dimension.COUNT:
+            return f"{quantity.value:g}"

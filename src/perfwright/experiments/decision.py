@@ -1,0 +1,124 @@
+"""What the samples say at one look: pure functions, no clock, no I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from perfwright.core import Guardrail, Measurement, MetricGuard
+from perfwright.stats import BlockData, Look, conditional_power, ratio_interval
+
+GUARD_ALPHA = 0.05
+"""One-sided level at which a guardrail must be shown to hold, and to be broken."""
+
+_FUTILE = 0.005
+_FUTILE_FROM = 0.4
+"""Share of the planned blocks before which an experiment is never given up."""
+
+TIE_GAIN = 0.10
+"""A deterministic witness settles a tie only when it falls by at least this much."""
+
+TIE_TOLERANCE = 0.05
+"""... and when the clock excludes that the change made things slower by more than this."""
+
+
+class Leaning(StrEnum):
+    """Where the samples point at one look."""
+
+    GAIN = "gain"
+    NO_GAIN = "no gain"
+    UNDECIDED = "undecided"
+    FUTILE = "futile"
+
+
+def lean(data: BlockData, *, gain: float, look: Look, last: Look) -> Leaning:
+    """Judge whether B is faster than A by more than `gain` (a log ratio, negative).
+
+    Both decisions are one-sided tests at the level of this look. Giving up early is allowed at
+    no cost in error: it can only lose a gain, never invent one.
+    """
+    if data.tail_below(gain) <= look.level:
+        return Leaning.GAIN
+    if data.tail_above(gain) <= look.level:
+        return Leaning.NO_GAIN
+    if look is not last and look.blocks >= _FUTILE_FROM * last.blocks:
+        power = conditional_power(z=data.evidence_below(gain), look=look, last=last)
+        if power < _FUTILE:
+            return Leaning.FUTILE
+    return Leaning.UNDECIDED
+
+
+def measure(
+    data: BlockData, *, metric: str, level: float, medians: tuple[float, float], unit: str = "s"
+) -> Measurement:
+    """Summarise one metric: ratio, interval at the level of the deciding look, medians."""
+    interval = ratio_interval(data, alpha=level)
+    return Measurement(
+        metric=metric,
+        ratio=interval.ratio,
+        interval=(interval.low, interval.high),
+        confidence=1.0 - 2.0 * level,
+        pairs=2 * data.blocks,
+        baseline=medians[0],
+        treatment=medians[1],
+        unit=unit,
+    )
+
+
+def judge_guard(data: BlockData, guard: MetricGuard, *, medians: tuple[float, float]) -> Guardrail:
+    """Test that a metric did not get worse by more than the tolerance (non-inferiority)."""
+    bound = math.log1p(guard.tolerance)
+    measured = measure(data, metric=guard.metric, level=GUARD_ALPHA, medians=medians)
+    low, high = measured.interval
+    if data.tail_below(bound) <= GUARD_ALPHA:
+        passed: bool | None = True
+    elif data.tail_above(bound) <= GUARD_ALPHA:
+        passed = False
+    else:
+        passed = None
+    return Guardrail(
+        name=guard.metric,
+        passed=passed,
+        detail=(
+            f"{guard.metric} {measured.ratio - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}), "
+            f"allowed {guard.tolerance:+.0%}"
+        ),
+        measured=measured,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieBreak:
+    """A deterministic counter that decides where the clock cannot."""
+
+    witness: str
+    without: float
+    with_change: float
+
+    def __str__(self) -> str:
+        """The counter before and after."""
+        return f"{self.witness} {self.without:,.0f} -> {self.with_change:,.0f}"
+
+
+def settle_tie(data: BlockData, witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
+    """Find a witness that fell clearly while no other rose and the clock saw no harm.
+
+    The clock keeps its say: the change must be shown not to be slower by `TIE_TOLERANCE`.
+    """
+    if data.tail_below(math.log1p(TIE_TOLERANCE)) > GUARD_ALPHA:
+        return None
+    if any(after > before for before, after in witnesses.values()):
+        return None
+    falls = {
+        name: (1.0 - after / before, before, after)
+        for name, (before, after) in witnesses.items()
+        if before > 0
+    }
+    if not falls:
+        return None
+    name, (fall, before, after) = max(falls.items(), key=lambda item: item[1][0])
+    if fall < TIE_GAIN:
+        return None
+    return TieBreak(witness=name, without=before, with_change=after)
