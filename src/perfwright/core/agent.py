@@ -102,6 +102,16 @@ class Agent(Protocol):
     def keep(self, proposal: Proposal) -> None:
         """Make a proven change part of the baseline of all later benches."""
 
+    def overall(self) -> Bench:
+        """Build both arms: A as the target is, B with everything that was kept."""
+
+    def levels(self) -> Mapping[str, tuple[float, float]]:
+        """Measure the goal metrics once: as the target is, and with everything that was kept.
+
+        Returns:
+            By metric, in base units: `p50`, `p95`, `p99` and so on in seconds.
+        """
+
     def bind(self, proposal: Proposal) -> Change:
         """Build the change against the real target."""
 

@@ -113,9 +113,7 @@ class RevertError(ChangeError):
     def __init__(self, *, change: str, problem: str, inverse: str) -> None:
         self.inverse = inverse
         super().__init__(change=change, problem=problem)
-        self.args = (
-            f"could not take back {change!r}: {problem}. Run this by hand: {inverse}",
-        )
+        self.args = (f"could not take back {change!r}: {problem}. Run this by hand: {inverse}",)
 
 
 class LedgerError(PerfwrightError):

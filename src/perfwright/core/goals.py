@@ -80,9 +80,7 @@ def parse_goal(text: str, *, what: str = "goal") -> Goal:
         selector, position = _parse_selector(text, position=position, what=what)
     operator = _OPERATOR.match(text, position)
     if operator is None:
-        raise GrammarError(
-            what=what, text=text, position=position, expected="one of < <= > >= ="
-        )
+        raise GrammarError(what=what, text=text, position=position, expected="one of < <= > >= =")
     start = operator.end()
     sign = _SIGN.match(text, start)
     value = parse_quantity(text, what=what, position=sign.end() if sign else start)

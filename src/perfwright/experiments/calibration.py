@@ -54,12 +54,11 @@ def calibrate(
     for done in range(blocks):
         sampler.take_block()
         progress(2 * (done + 1), 2 * blocks)
-    medians = tuple(sampler.medians(bench.primary).values())
     measured = measure(
         sampler.data(bench.primary),
         metric=bench.primary,
         level=CALIBRATION_ALPHA,
-        medians=(medians[0], medians[1]),
+        medians=sampler.medians(bench.primary),
     )
     low, high = (math.log(bound) for bound in measured.interval)
     shrink = math.sqrt(blocks / max(design.max_pairs // 2, blocks))

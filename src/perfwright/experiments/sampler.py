@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
 
-from perfwright.core import Arm, Bench, ConfigError
+from perfwright.core import Arm, Bench, Clock, ConfigError
 from perfwright.experiments.design import blocks
 from perfwright.stats import BlockData
 
@@ -51,6 +51,29 @@ class Sampler:
                 self._runs.append(self._bench.measure(arm))
                 self._arms.append(arm)
 
+    def take_until(
+        self,
+        blocks: int,
+        *,
+        clock: Clock,
+        deadline_s: float,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> bool:
+        """Take blocks until there are `blocks` of them; False when the time was up before.
+
+        Args:
+            blocks: Whole blocks wanted in all.
+            clock: Tells the time.
+            deadline_s: When to stop, in seconds of `clock`.
+            progress: Takes the pairs done.
+        """
+        while self.blocks < blocks:
+            if clock.now() > deadline_s:
+                return False
+            self.take_block()
+            progress(self.pairs)
+        return True
+
     def data(self, metric: str) -> BlockData:
         """All runs so far on one metric.
 
@@ -59,15 +82,13 @@ class Sampler:
         """
         return block_data(self._values(metric), self._arms)
 
-    def medians(self, metric: str) -> Mapping[Arm, float]:
-        """Median of each arm in the metric's own unit."""
-        values = self._values(metric)
-        return {
-            arm: median(
-                value for value, own in zip(values, self._arms, strict=True) if own is arm
-            )
-            for arm in Arm
-        }
+    def medians(self, metric: str) -> tuple[float, float]:
+        """Median of A and of B in the metric's own unit."""
+        runs = list(zip(self._values(metric), self._arms, strict=True))
+        return (
+            median(value for value, arm in runs if arm is Arm.A),
+            median(value for value, arm in runs if arm is Arm.B),
+        )
 
     def pairs_of(self, metric: str) -> tuple[tuple[float, float], ...]:
         """Value of A and of B, pair by pair, in the order taken."""

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from perfwright.core import (
     Arm,
@@ -21,7 +22,7 @@ from perfwright.core import (
 from perfwright.experiments.decision import Leaning, judge_guard, lean, measure, settle_tie
 from perfwright.experiments.design import Design
 from perfwright.experiments.sampler import Sampler
-from perfwright.stats import Look
+from perfwright.stats import first_look
 
 TrialProgress = Callable[[int, int], None]
 """Takes the pairs done and the pairs planned."""
@@ -48,16 +49,25 @@ def machine_state(noise_floor: float | None = None) -> MachineState:
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
-    """One experiment: checks answers first, then samples until a look decides."""
+    """One experiment, for one run: checks answers first, then samples until a look decides."""
 
     bench: Bench
     design: Design
     clock: Clock
     rng: random.Random
     time_limit_s: float = math.inf
+    fresh: bool = True
+    """False for a repetition: answers and counters were compared by the first trial."""
     bias: float = 0.0
     """Log ratio by which equal arms were seen to differ; added to the effect asked for."""
     progress: TrialProgress = lambda done, planned: None
+    _sampler: Sampler = field(init=False)
+    _witnesses: dict[str, tuple[float, float]] = field(init=False, default_factory=dict)
+    _guards: tuple[Guardrail, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        """Prepare the sampler."""
+        self._sampler = Sampler(self.bench, rng=self.rng)
 
     def run(self) -> TrialResult:
         """Carry the experiment out.
@@ -66,97 +76,106 @@ class Trial:
         alters what users see is not worth a stop-watch.
         """
         started = self.clock.now()
-        checks = tuple(self.bench.check())
-        witnesses = self._witnesses()
+        checks = tuple(self.bench.check()) if self.fresh else ()
+        self._witnesses = self._count()
         broken = next((check for check in checks if check.passed is False), None)
         if broken is not None:
-            result = TrialResult(
-                verdict=Verdict(
-                    outcome=Outcome.REJECTED,
-                    reason=f"guardrail {broken.name}: {broken.detail}",
-                    basis=broken.name,
-                ),
-                guardrails=checks,
-            )
+            reason = f"guardrail {broken.name}: {broken.detail}"
+            verdict = Verdict(outcome=Outcome.REJECTED, reason=reason, basis=broken.name)
+            measured = None
         else:
-            result = self._sample(started, checks, witnesses)
-        return replace(result, witnesses=witnesses, elapsed_s=self.clock.now() - started)
+            verdict, measured = self._sample(deadline_s=started + self.time_limit_s)
+        return TrialResult(
+            verdict=verdict,
+            measured=measured,
+            guardrails=(*checks, *self._guards),
+            witnesses=self._witnesses,
+            samples=self._sampler.pairs_of(self.bench.primary),
+            elapsed_s=self.clock.now() - started,
+        )
 
-    def _witnesses(self) -> dict[str, tuple[float, float]]:
+    def _count(self) -> dict[str, tuple[float, float]]:
         before, after = self.bench.count(Arm.A), self.bench.count(Arm.B)
         return {name: (value, after[name]) for name, value in before.items() if name in after}
 
-    def _sample(
-        self,
-        started: float,
-        checks: tuple[Guardrail, ...],
-        witnesses: dict[str, tuple[float, float]],
-    ) -> TrialResult:
-        sampler = Sampler(self.bench, rng=self.rng)
-        sampler.warm_up(self.design.warmup)
-        looks = self.design.looks()
+    def _sample(self, *, deadline_s: float) -> tuple[Verdict, Measurement | None]:
+        """Sample from look to look until one of them decides."""
+        looks = self._plan(deadline_s).looks()
         for look in looks:
-            if not self._sample_until(look, sampler, started):
-                return self._conclude(sampler, look, checks, _out_of_time(sampler))
+            in_time = self._sampler.take_until(
+                look.blocks, clock=self.clock, deadline_s=deadline_s, progress=self._report
+            )
+            if not in_time:
+                return self._out_of_time(), self._measure(self.design.alpha)
             leaning = lean(
-                sampler.data(self.bench.primary),
+                self._sampler.data(self.bench.primary),
                 gain=self.design.gain - abs(self.bias),
                 look=look,
                 last=looks[-1],
             )
-            verdict, guards = self._judge(leaning, look, looks[-1], sampler, witnesses)
+            verdict = self._judge(leaning, final=look is looks[-1])
             if verdict is not None:
-                return self._conclude(sampler, look, (*checks, *guards), verdict)
+                decisive = leaning in (Leaning.GAIN, Leaning.NO_GAIN)
+                return verdict, self._measure(look.level if decisive else self.design.alpha)
         raise AssertionError("the last look always ends in a verdict")
 
-    def _sample_until(self, look: Look, sampler: Sampler, started: float) -> bool:
-        """Take blocks up to the look; False when the time ran out before."""
-        planned = self.design.max_pairs
-        while sampler.blocks < look.blocks:
-            if self.clock.now() - started > self.time_limit_s:
-                return False
-            sampler.take_block()
-            self.progress(sampler.pairs, planned)
-        return True
+    def _plan(self, deadline_s: float) -> Design:
+        """Warm both arms up and cut the number of pairs to what the time allows.
 
-    def _judge(
-        self,
-        leaning: Leaning,
-        look: Look,
-        last: Look,
-        sampler: Sampler,
-        witnesses: dict[str, tuple[float, float]],
-    ) -> tuple[Verdict | None, tuple[Guardrail, ...]]:
-        final = look is last
-        if leaning is Leaning.NO_GAIN:
-            return self._tie_or(sampler, witnesses, Outcome.REJECTED, self._no_gain()), ()
-        if leaning is Leaning.FUTILE or (leaning is Leaning.UNDECIDED and final):
-            return self._tie_or(sampler, witnesses, Outcome.INCONCLUSIVE, _undecided(sampler)), ()
-        if leaning is Leaning.UNDECIDED:
-            return None, ()
-        guards = self._guards(sampler)
-        broken = next((guard for guard in guards if guard.passed is False), None)
+        The cut depends on how long a run takes and not on what it showed, so it costs no error.
+        """
+        started = self.clock.now()
+        self._sampler.warm_up(self.design.warmup)
+        per_pair_s = (self.clock.now() - started) / max(self.design.warmup, 1)
+        if per_pair_s > 0 and math.isfinite(deadline_s):
+            affordable = int((deadline_s - self.clock.now()) / per_pair_s)
+            fewest = 2 * first_look(self.design.alpha)
+            if affordable < self.design.max_pairs:
+                self.design = replace(self.design, max_pairs=max(fewest, affordable))
+        return self.design
+
+    def _judge(self, leaning: Leaning, *, final: bool) -> Verdict | None:
+        """Turn what the samples say into a verdict; None means: go on."""
+        pairs = self._sampler.pairs
+        match leaning:
+            case Leaning.GAIN:
+                return self._guarded(final=final)
+            case Leaning.NO_GAIN:
+                reason = f"any gain is below {self.design.min_effect:.1%}"
+                return self._tie_or(Outcome.REJECTED, reason)
+            case Leaning.FUTILE:
+                reason = f"{pairs} pairs show no gain, and more of them are unlikely to"
+                return self._tie_or(Outcome.INCONCLUSIVE, reason)
+            case Leaning.UNDECIDED if final:
+                reason = f"{pairs} pairs neither prove nor exclude a gain"
+                return self._tie_or(Outcome.INCONCLUSIVE, reason)
+            case Leaning.UNDECIDED:
+                return None
+            case _:
+                assert_never(leaning)
+
+    def _guarded(self, *, final: bool) -> Verdict | None:
+        """Keep a proven gain if every guardrail is shown to hold."""
+        self._guards = self._judge_guards()
+        broken = next((guard for guard in self._guards if guard.passed is False), None)
         if broken is not None:
             reason = f"faster, but guardrail {broken.detail}"
-            return Verdict(outcome=Outcome.REJECTED, reason=reason, basis=broken.name), guards
-        unsure = next((guard for guard in guards if guard.passed is None), None)
+            return Verdict(outcome=Outcome.REJECTED, reason=reason, basis=broken.name)
+        unsure = next((guard for guard in self._guards if guard.passed is None), None)
         if unsure is None:
-            return Verdict(outcome=Outcome.KEPT, reason="proven faster"), guards
+            return Verdict(outcome=Outcome.KEPT, reason="proven faster")
         if not final:
-            return None, ()
+            return None
         reason = f"faster, but not shown to be safe: {unsure.detail}"
-        return Verdict(outcome=Outcome.INCONCLUSIVE, reason=reason, basis=unsure.name), guards
+        return Verdict(outcome=Outcome.INCONCLUSIVE, reason=reason, basis=unsure.name)
 
-    def _tie_or(
-        self,
-        sampler: Sampler,
-        witnesses: dict[str, tuple[float, float]],
-        otherwise: Outcome,
-        reason: str,
-    ) -> Verdict:
-        tie = settle_tie(sampler.data(self.bench.primary), witnesses)
-        guards = self._guards(sampler) if tie else ()
-        if tie is None or any(guard.passed is False for guard in guards):
+    def _tie_or(self, otherwise: Outcome, reason: str) -> Verdict:
+        """Let a deterministic witness decide where the clock did not, else end as `otherwise`."""
+        tie = settle_tie(self._sampler.data(self.bench.primary), self._witnesses)
+        if tie is None:
+            return Verdict(outcome=otherwise, reason=reason)
+        self._guards = self._judge_guards()
+        if any(guard.passed is not True for guard in self._guards):
             return Verdict(outcome=otherwise, reason=reason)
         return Verdict(
             outcome=Outcome.KEPT,
@@ -164,53 +183,24 @@ class Trial:
             basis=tie.witness,
         )
 
-    def _guards(self, sampler: Sampler) -> tuple[Guardrail, ...]:
+    def _judge_guards(self) -> tuple[Guardrail, ...]:
+        sampler = self._sampler
         return tuple(
-            judge_guard(
-                sampler.data(guard.metric), guard, medians=_both(sampler, guard.metric)
-            )
+            judge_guard(sampler.data(guard.metric), guard, medians=sampler.medians(guard.metric))
             for guard in self.bench.guards
         )
 
-    def _no_gain(self) -> str:
-        return f"any gain is below {self.design.min_effect:.1%}"
-
-    def _conclude(
-        self,
-        sampler: Sampler,
-        look: Look,
-        guardrails: tuple[Guardrail, ...],
-        verdict: Verdict,
-    ) -> TrialResult:
+    def _measure(self, level: float) -> Measurement | None:
+        """Give the interval at the level that decided; None below two blocks."""
+        if self._sampler.blocks < 2:
+            return None
         metric = self.bench.primary
-        measured = None
-        if sampler.blocks >= 2:
-            measured = measure(
-                sampler.data(metric),
-                metric=metric,
-                level=look.level,
-                medians=_both(sampler, metric),
-            )
-        return TrialResult(
-            verdict=verdict,
-            measured=measured,
-            guardrails=guardrails,
-            samples=sampler.pairs_of(metric),
-        )
+        data, medians = self._sampler.data(metric), self._sampler.medians(metric)
+        return measure(data, metric=metric, level=level, medians=medians)
 
+    def _out_of_time(self) -> Verdict:
+        reason = f"the time was up after {self._sampler.pairs} pairs; raise --budget"
+        return Verdict(outcome=Outcome.INCONCLUSIVE, reason=reason, basis="budget")
 
-def _both(sampler: Sampler, metric: str) -> tuple[float, float]:
-    medians = sampler.medians(metric)
-    return medians[Arm.A], medians[Arm.B]
-
-
-def _undecided(sampler: Sampler) -> str:
-    return f"{sampler.pairs} pairs neither prove nor exclude a gain"
-
-
-def _out_of_time(sampler: Sampler) -> Verdict:
-    return Verdict(
-        outcome=Outcome.INCONCLUSIVE,
-        reason=f"the time was up after {sampler.pairs} pairs; raise --budget",
-        basis="budget",
-    )
+    def _report(self, done: int) -> None:
+        self.progress(done, self.design.max_pairs)

@@ -61,7 +61,9 @@ def block_scores(log_times: Sequence[float], signs: Signs, *, shift: float) -> l
     centred = [time - centre for time, centre in zip(level, _moving_median(level), strict=True)]
     scale = _MAD_TO_SIGMA * median([abs(rest) for rest in centred if rest] or [0.0])
     limit = CLIP * scale
-    clipped = (max(-limit, min(limit, rest)) * sign for rest, sign in zip(centred, signs, strict=True))
+    clipped = (
+        max(-limit, min(limit, rest)) * sign for rest, sign in zip(centred, signs, strict=True)
+    )
     values = list(clipped)
     return [sum(values[start : start + BLOCK]) for start in range(0, len(values), BLOCK)]
 
@@ -102,7 +104,8 @@ def smallest_tail(blocks: int) -> float:
 
 def pair_ratios(log_times: Sequence[float], signs: Signs) -> list[float]:
     """Log ratio B/A of each pair of neighbouring runs, in the order taken."""
-    steps = [(later - earlier, sign) for (earlier, later), sign in zip(
-        list(pairwise(log_times))[::2], signs[1::2], strict=True
-    )]
+    steps = [
+        (later - earlier, sign)
+        for (earlier, later), sign in zip(list(pairwise(log_times))[::2], signs[1::2], strict=True)
+    ]
     return [step if sign > 0 else -step for step, sign in steps]

@@ -1,0 +1,331 @@
+"""The append-only record of runs, experiments and changes of real targets.
+
+Every method commits before it returns: what it wrote survives a crash at the next instruction.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from perfwright.core import (
+    ChangeSpec,
+    Clock,
+    ExperimentRecord,
+    LedgerDamagedError,
+    LedgerError,
+    UnknownRecordError,
+)
+from perfwright.experiments.ledger import schema
+from perfwright.experiments.ledger.codec import decode, digest, encode, verify
+from perfwright.experiments.ledger.records import (
+    ChangeEntry,
+    ChangeState,
+    RunRecord,
+    RunStatus,
+)
+
+OPEN_STATES = (ChangeState.INTENDED, ChangeState.APPLIED, ChangeState.UNDOING)
+"""A change in one of these is taken back when perfwright starts."""
+
+
+class Ledger:
+    """Reads and writes one ledger.
+
+    Args:
+        url: An SQLAlchemy URL, or the path of an SQLite file; missing folders are made.
+        clock: Dates the entries.
+
+    Raises:
+        LedgerDamagedError: If it exists but is damaged or of an unknown version.
+        LedgerError: If it cannot be opened.
+    """
+
+    def __init__(self, url: str | Path, *, clock: Clock) -> None:
+        self._clock = clock
+        self._url = make_url(str(url) if "://" in str(url) else f"sqlite:///{url}")
+        self.location = self._url.render_as_string(hide_password=True)
+        self._engine = self._connect()
+        with self._errors_named():
+            schema.metadata.create_all(self._engine)
+            self._check_version()
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of an SQLite ledger, where scratch copies and reports go; else None."""
+        database = self._url.database
+        if self._url.get_backend_name() != "sqlite" or not database:
+            return None
+        return Path(database).absolute().parent
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._engine.dispose()
+
+    # Runs
+
+    def begin_run(self, run: RunRecord) -> None:
+        """Write a new run."""
+        with self._transaction() as connection:
+            connection.execute(insert(schema.runs).values(**self._run_row(run)))
+            self._log(connection, f"{run.command} {run.target}: {run.status}", run=run.id)
+
+    def save_run(self, run: RunRecord) -> None:
+        """Replace what is known of a run; its experiments are kept apart and not touched."""
+        with self._transaction() as connection:
+            row = self._run_row(run)
+            connection.execute(update(schema.runs).where(schema.runs.c.id == run.id).values(**row))
+            self._log(connection, f"saved: {run.status}", run=run.id)
+
+    def add_experiment(self, run: str, experiment: ExperimentRecord) -> None:
+        """Append an experiment to a run."""
+        text = encode(experiment)
+        with self._transaction() as connection:
+            place = connection.execute(
+                select(func.count()).where(schema.experiments.c.run == run)
+            ).scalar_one()
+            connection.execute(
+                insert(schema.experiments).values(
+                    id=experiment.id,
+                    run=run,
+                    place=place,
+                    document=text,
+                    digest=digest(experiment.id, run, text),
+                )
+            )
+            what = f"{experiment.verdict.outcome}: {experiment.proposal.change.summary}"
+            self._log(connection, what, run=run, subject=experiment.id)
+
+    def run(self, identifier: str) -> RunRecord:
+        """Read a run with its experiments; `last` names the newest.
+
+        Raises:
+            UnknownRecordError: If there is none, or the beginning fits several.
+        """
+        with self._transaction() as connection:
+            query = select(schema.runs).order_by(schema.runs.c.started.desc())
+            if identifier != "last":
+                query = query.where(schema.runs.c.id.startswith(identifier, autoescape=True))
+            rows = connection.execute(query.limit(2)).all()
+            exact = [row for row in rows if row.id == identifier]
+            if not rows or (len(rows) > 1 and identifier != "last" and not exact):
+                raise UnknownRecordError(kind="run", identifier=identifier)
+            return self._read_run(connection, exact[0] if exact else rows[0])
+
+    def runs(self) -> tuple[RunRecord, ...]:
+        """All runs, newest first, without their experiments."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(schema.runs).order_by(schema.runs.c.started.desc()))
+            return tuple(self._decode_run(row) for row in rows)
+
+    def close_orphans(self) -> tuple[str, ...]:
+        """Mark running runs whose process is gone as crashed; return their identifiers."""
+        with self._transaction() as connection:
+            query = select(schema.runs).where(schema.runs.c.status == RunStatus.RUNNING)
+            orphans = [row for row in connection.execute(query) if not _alive(row.owner_pid)]
+            for row in orphans:
+                run = replace(self._decode_run(row), status=RunStatus.CRASHED)
+                connection.execute(
+                    update(schema.runs)
+                    .where(schema.runs.c.id == run.id)
+                    .values(**self._run_row(run))
+                )
+                self._log(connection, "its process is gone: crashed", run=run.id)
+        return tuple(row.id for row in orphans)
+
+    # Changes of real targets
+
+    def intend(self, entry: ChangeEntry) -> None:
+        """Write a change and its inverse, before it is made."""
+        text = encode(entry.spec)
+        with self._transaction() as connection:
+            connection.execute(
+                insert(schema.changes).values(
+                    id=entry.id,
+                    run=entry.run,
+                    experiment=entry.experiment,
+                    target=entry.target,
+                    state=ChangeState.INTENDED,
+                    updated=self._now(),
+                    note=entry.note,
+                    document=text,
+                    digest=digest(entry.id, entry.target, text),
+                )
+            )
+            what = f"intended: {entry.spec.summary}"
+            self._log(connection, what, run=entry.run, subject=entry.id)
+
+    def mark(self, entry: ChangeEntry, state: ChangeState, *, note: str = "") -> ChangeEntry:
+        """Move a change to another state and return it as it stands now."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(schema.changes)
+                .where(schema.changes.c.id == entry.id)
+                .values(state=state, note=note or entry.note, updated=self._now())
+            )
+            what = f"{state}: {note}" if note else str(state)
+            self._log(connection, what, run=entry.run, subject=entry.id)
+        return replace(entry, state=state, note=note or entry.note)
+
+    def change(self, identifier: str) -> ChangeEntry:
+        """Read one change by its identifier or the beginning of it.
+
+        Raises:
+            UnknownRecordError: If there is none, or the beginning fits several.
+        """
+        with self._transaction() as connection:
+            query = select(schema.changes).where(
+                schema.changes.c.id.startswith(identifier, autoescape=True)
+            )
+            rows = connection.execute(query).all()
+            exact = [row for row in rows if row.id == identifier]
+            if len(rows) != 1 and not exact:
+                raise UnknownRecordError(kind="change", identifier=identifier)
+            return self._decode_change(exact[0] if exact else rows[0])
+
+    def changes(self, *states: ChangeState) -> tuple[ChangeEntry, ...]:
+        """All changes in these states (none named: all), oldest first."""
+        with self._transaction() as connection:
+            query = select(schema.changes).order_by(schema.changes.c.id)
+            if states:
+                query = query.where(schema.changes.c.state.in_(states))
+            return tuple(self._decode_change(row) for row in connection.execute(query))
+
+    def events(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Every state change in order: date, run, subject, what."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(schema.events).order_by(schema.events.c.number))
+            return tuple((row.at, row.run, row.subject, row.what) for row in rows)
+
+    # Below the surface
+
+    def _connect(self) -> Engine:
+        if self.folder is not None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerError(
+                    f"ledger folder {self.folder} cannot be made: {error.strerror}"
+                ) from error
+        engine = create_engine(self._url, poolclass=NullPool)
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _harden_sqlite)
+            event.listen(engine, "begin", _begin_immediate)
+        return engine
+
+    def _check_version(self) -> None:
+        with self._engine.begin() as connection:
+            query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
+            found = connection.execute(query).scalar_one_or_none()
+            if found is None:
+                values = {"key": "schema", "value": str(schema.SCHEMA_VERSION)}
+                connection.execute(insert(schema.meta).values(**values))
+            elif found != str(schema.SCHEMA_VERSION):
+                problem = (
+                    f"has schema version {found}, this perfwright reads {schema.SCHEMA_VERSION}"
+                )
+                raise LedgerDamagedError(where=self.location, problem=problem)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._errors_named(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            cause = error.orig or error
+            if (isinstance(cause, sqlite3.DatabaseError) and "malformed" in str(cause)) or (
+                "not a database" in str(cause)
+            ):
+                raise LedgerDamagedError(where=self.location, problem=str(cause)) from error
+            raise LedgerError(f"ledger {self.location}: {cause}") from error
+        except SQLAlchemyError as error:
+            raise LedgerError(f"ledger {self.location}: {error}") from error
+
+    def _now(self) -> str:
+        return self._clock.today().isoformat()
+
+    def _log(self, connection: Connection, what: str, *, run: str, subject: str = "") -> None:
+        values = {"at": self._now(), "run": run, "subject": subject or run, "what": what}
+        connection.execute(insert(schema.events).values(**values))
+
+    def _run_row(self, run: RunRecord) -> dict[str, Any]:
+        text = encode(replace(run, experiments=()))
+        return {
+            "id": run.id,
+            "started": run.started.isoformat(),
+            "status": run.status,
+            "target": run.target,
+            "owner_pid": os.getpid() if run.status is RunStatus.RUNNING else None,
+            "document": text,
+            "digest": digest(run.id, text),
+        }
+
+    def _read_run(self, connection: Connection, row: Any) -> RunRecord:
+        query = (
+            select(schema.experiments)
+            .where(schema.experiments.c.run == row.id)
+            .order_by(schema.experiments.c.place)
+        )
+        records = []
+        for experiment in connection.execute(query):
+            parts = (experiment.id, experiment.run, experiment.document)
+            verify(experiment.digest, *parts, where=f"{self.location} {experiment.id}")
+            records.append(decode(experiment.document, kind=ExperimentRecord, where=experiment.id))
+        return replace(self._decode_run(row), experiments=tuple(records))
+
+    def _decode_run(self, row: Any) -> RunRecord:
+        verify(row.digest, row.id, row.document, where=f"{self.location} {row.id}")
+        return decode(row.document, kind=RunRecord, where=row.id)
+
+    def _decode_change(self, row: Any) -> ChangeEntry:
+        parts = (row.id, row.target, row.document)
+        verify(row.digest, *parts, where=f"{self.location} {row.id}")
+        return ChangeEntry(
+            id=row.id,
+            run=row.run,
+            experiment=row.experiment,
+            target=row.target,
+            spec=decode(row.document, kind=ChangeSpec, where=row.id),
+            state=ChangeState(row.state),
+            updated=row.updated,
+            note=row.note,
+        )
+
+
+def _harden_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """Make every commit durable and every lock wait bounded; begin is left to us."""
+    connection.isolation_level = None
+    pragmas = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock at once: two writers queue instead of failing half-way."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _alive(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
