@@ -11,8 +11,8 @@ from perfwright._version import __version__
 
 if TYPE_CHECKING:
     from perfwright.agents.database import DatabasePerformanceAgent
-    from perfwright.optimizer import multi_agent_profiler
-    from perfwright.orchestrator import MultiAgentOrchestrator
+    from perfwright.container import multi_agent_profiler
+    from perfwright.optimizer import MultiAgentOrchestrator
 
 __all__ = [
     "DatabasePerformanceAgent",
@@ -23,8 +23,8 @@ __all__ = [
 
 _HOMES = {
     "DatabasePerformanceAgent": "perfwright.agents.database",
-    "MultiAgentOrchestrator": "perfwright.orchestrator",
-    "multi_agent_profiler": "perfwright.optimizer",
+    "MultiAgentOrchestrator": "perfwright.optimizer",
+    "multi_agent_profiler": "perfwright.container",
 }
 
 

@@ -16,7 +16,7 @@ from shop import media
 from shop.rendering import STATIC
 from shop.services import Shop, open_shop
 from shop.settings import Settings
-from shop.views import account, admin, checkout, help, layout, storefront
+from shop.views import account, admin, checkout, layout, questions, storefront
 
 
 async def health(request: Request) -> Response:
@@ -32,10 +32,10 @@ def routes(settings: Settings) -> list[Route | Mount]:
         Route("/c/{slug}", storefront.category),
         Route("/p/{slug}", storefront.product),
         Route("/p/{slug}/reviews", storefront.review, methods=["POST"]),
-        Route("/p/{slug}/questions", help.presets),
+        Route("/p/{slug}/questions", questions.presets),
         Route("/search", storefront.search),
         Route("/promotion", storefront.promotion),
-        Route("/assistant", help.ask, methods=["POST"]),
+        Route("/assistant", questions.ask, methods=["POST"]),
         Route("/cart", checkout.show_cart),
         Route("/cart/add", checkout.add, methods=["POST"]),
         Route("/cart/update", checkout.update, methods=["POST"]),

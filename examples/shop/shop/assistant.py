@@ -70,6 +70,7 @@ class Assistant:
         """Return the model's reply, trying again when the server fails."""
         if self._settings.llm_base_url is None:
             raise AssistantUnavailableError("Set LLM_BASE_URL to an OpenAI-compatible endpoint.")
+        status = 0
         for _ in range(ATTEMPTS):
             async with httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT_S) as client:
                 response = await client.post(
@@ -77,9 +78,10 @@ class Assistant:
                     headers={"Authorization": f"Bearer {self._settings.llm_api_key or 'none'}"},
                     json={"model": self._settings.llm_model, "messages": list(messages)},
                 )
+            status = response.status_code
             if response.is_success:
                 return str(response.json()["choices"][0]["message"]["content"])
-        raise AssistantUnavailableError(f"The model's server answered {response.status_code}.")
+        raise AssistantUnavailableError(f"The model's server answered {status}.")
 
 
 def system_prompt(catalogue: Sequence[str], *, now: datetime) -> str:

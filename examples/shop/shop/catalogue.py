@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from shop.cache import LruCache
 from shop.database import Connection
 
-PAGE_SIZE = 10
-SHELF_SIZE = 8
+PAGE_SIZE = 6
 RELATED_SHOWN = 6
 
 
@@ -92,9 +91,8 @@ def count_in_category(db: Connection, category_id: int) -> int:
 def category_page(db: Connection, category_id: int, *, page: int) -> list[Card]:
     """Return a page of a category, cheapest first; pages count from 1."""
     rows = db.rows(
-        "SELECT p.id, p.slug, p.name, p.price_cents, p.weight_g, p.image FROM products p"
-        " JOIN product_category pc ON pc.product_id = p.id"
-        " WHERE pc.category_id = ? AND p.active = 1 ORDER BY p.price_cents LIMIT 10 OFFSET ?",
+        "SELECT p.* FROM products p JOIN product_category pc ON pc.product_id = p.id"
+        " WHERE pc.category_id = ? AND p.active = 1 ORDER BY p.price_cents, p.id LIMIT 6 OFFSET ?",
         (category_id, (page - 1) * PAGE_SIZE),
     )
     return [_card(row) for row in rows]
@@ -103,9 +101,9 @@ def category_page(db: Connection, category_id: int, *, page: int) -> list[Card]:
 def newest(db: Connection, department_id: int) -> list[Card]:
     """Return what is new in a department."""
     rows = db.rows(
-        "SELECT id, slug, name, price_cents, weight_g, image FROM products"
-        " WHERE department_id = ? AND active = 1 ORDER BY created_at DESC LIMIT ?",
-        (department_id, SHELF_SIZE),
+        "SELECT * FROM products WHERE department_id = ? AND active = 1"
+        " ORDER BY created_at DESC LIMIT 8",
+        (department_id,),
     )
     return [_card(row) for row in rows]
 
@@ -113,10 +111,10 @@ def newest(db: Connection, department_id: int) -> list[Card]:
 def bestsellers(db: Connection, *, since: str) -> list[int]:
     """Return the ids of what was bought most often since a moment."""
     rows = db.rows(
-        "SELECT oi.product_id, SUM(oi.quantity) FROM orders o"
-        " JOIN order_items oi ON oi.order_id = o.id WHERE o.placed_at >= ?"
-        " GROUP BY oi.product_id ORDER BY 2 DESC, 1 LIMIT ?",
-        (since, SHELF_SIZE),
+        "SELECT product_id, SUM(quantity) FROM order_items WHERE order_id IN"
+        " (SELECT id FROM orders WHERE placed_at >= ?)"
+        " GROUP BY product_id ORDER BY 2 DESC, 1 LIMIT 8",
+        (since,),
     )
     return [row[0] for row in rows]
 
@@ -124,28 +122,26 @@ def bestsellers(db: Connection, *, since: str) -> list[int]:
 def rating_of(db: Connection, product_id: int) -> Rating:
     """Return a product's rating; the average of no reviews is 0."""
     row = db.row("SELECT AVG(rating), COUNT(*) FROM reviews WHERE product_id = ?", (product_id,))
-    average, count = row if row else (None, 0)
+    average, count = row or (None, 0)
     return Rating(average=average or 0.0, count=count)
 
 
 def find_product(db: Connection, slug: str) -> Product | None:
     """Return the product with this slug."""
     row = db.row(
-        "SELECT p.id, p.slug, p.name, p.price_cents, p.weight_g, p.image, p.department_id,"
-        " p.brand_id, b.name, p.stock, p.tags, p.description"
-        " FROM products p JOIN brands b ON b.id = p.brand_id WHERE p.slug = ?",
+        "SELECT p.*, b.name FROM products p JOIN brands b ON b.id = p.brand_id WHERE p.slug = ?",
         (slug,),
     )
     if row is None:
         return None
     return Product(
         card=_card(row),
-        department_id=row[6],
-        brand_id=row[7],
-        brand=row[8],
-        stock=row[9],
+        department_id=row[4],
+        brand_id=row[3],
+        brand=row[13],
+        stock=row[7],
         tags=tuple(row[10].split()),
-        description=row[11],
+        description=row[12],
     )
 
 
@@ -162,9 +158,9 @@ def latest_reviews(db: Connection, product_id: int) -> list[Review]:
 def bought_together(db: Connection, product_id: int) -> list[int]:
     """Return the ids of what stands in the same orders, most frequent first."""
     rows = db.rows(
-        "SELECT b.product_id, COUNT(*) FROM order_items a JOIN order_items b"
-        " ON b.order_id = a.order_id WHERE a.product_id = ? GROUP BY b.product_id"
-        " ORDER BY 2 DESC, 1 LIMIT 20",
+        "SELECT product_id, COUNT(*) FROM order_items WHERE order_id IN"
+        " (SELECT order_id FROM order_items WHERE product_id = ?)"
+        " GROUP BY product_id ORDER BY 2 DESC, 1 LIMIT 20",
         (product_id,),
     )
     return [row[0] for row in rows]
@@ -172,14 +168,17 @@ def bought_together(db: Connection, product_id: int) -> list[int]:
 
 def same_brand(db: Connection, brand_id: int) -> list[int]:
     """Return the ids of a brand's products."""
-    rows = db.rows("SELECT id FROM products WHERE brand_id = ? AND active = 1", (brand_id,))
+    rows = db.rows(
+        "SELECT id FROM products WHERE brand_id = ? AND active = 1 ORDER BY id", (brand_id,)
+    )
     return [row[0] for row in rows]
 
 
 def department_tags(db: Connection, department_id: int) -> dict[int, tuple[str, ...]]:
     """Return the tags of all products of a department by id."""
     rows = db.rows(
-        "SELECT id, tags FROM products WHERE department_id = ? AND active = 1", (department_id,)
+        "SELECT id, tags FROM products WHERE department_id = ? AND active = 1 ORDER BY id",
+        (department_id,),
     )
     return {row[0]: tuple(row[1].split()) for row in rows}
 
@@ -198,11 +197,11 @@ def search(db: Connection, term: str) -> list[Match]:
     """Return products whose name or description contains the term."""
     pattern = f"%{term}%"
     rows = db.rows(
-        "SELECT id, slug, name, price_cents, weight_g, image, description FROM products"
-        " WHERE active = 1 AND (name LIKE ? OR description LIKE ?) ORDER BY name LIMIT 12",
+        "SELECT * FROM products WHERE active = 1 AND (name LIKE ? OR description LIKE ?)"
+        " ORDER BY name, id LIMIT 12",
         (pattern, pattern),
     )
-    return [Match(card=_card(row), description=row[6]) for row in rows]
+    return [Match(card=_card(row), description=row[12]) for row in rows]
 
 
 def cards(db: Connection, cache: LruCache[int, Card], ids: Sequence[int]) -> list[Card]:
@@ -211,11 +210,7 @@ def cards(db: Connection, cache: LruCache[int, Card], ids: Sequence[int]) -> lis
     missing = [number for number in ids if number not in found]
     if missing:
         marks = ",".join("?" * len(missing))
-        for row in db.rows(
-            "SELECT id, slug, name, price_cents, weight_g, image FROM products"
-            f" WHERE id IN ({marks})",
-            missing,
-        ):
+        for row in db.rows(f"SELECT * FROM products WHERE id IN ({marks})", missing):
             found[row[0]] = _card(row)
             cache.put(row[0], found[row[0]])
     return [found[number] for number in ids if number in found]
@@ -223,5 +218,5 @@ def cards(db: Connection, cache: LruCache[int, Card], ids: Sequence[int]) -> lis
 
 def _card(row: Sequence) -> Card:  # type: ignore[type-arg]  # a row of the database
     return Card(
-        id=row[0], slug=row[1], name=row[2], price_cents=row[3], weight_g=row[4], image=row[5]
+        id=row[0], slug=row[1], name=row[2], price_cents=row[5], weight_g=row[6], image=row[9]
     )

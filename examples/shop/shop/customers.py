@@ -19,21 +19,14 @@ class Customer:
 
 def find_customer(db: Connection, customer_id: int) -> Customer | None:
     """Return a customer."""
-    row = db.row(
-        "SELECT id, email, first_name, last_name, is_staff FROM customers WHERE id = ?",
-        (customer_id,),
-    )
+    row = db.row("SELECT * FROM customers WHERE id = ?", (customer_id,))
     return _customer(row) if row else None
 
 
 def log_in(db: Connection, *, email: str, password: str) -> Customer | None:
     """Return the customer with this address, whatever its case, if the password is right."""
-    row = db.row(
-        "SELECT id, email, first_name, last_name, is_staff, password_hash FROM customers"
-        " WHERE lower(email) = ?",
-        (email.strip().lower(),),
-    )
-    if row is None or not verify_password(password, stored=row[5]):
+    row = db.row("SELECT * FROM customers WHERE lower(email) = ?", (email.strip().lower(),))
+    if row is None or not verify_password(password, stored=row[2]):
         return None
     return _customer(row)
 
@@ -41,8 +34,8 @@ def log_in(db: Connection, *, email: str, password: str) -> Customer | None:
 def by_last_name(db: Connection, start: str) -> list[Customer]:
     """Return the customers whose last name begins like this."""
     rows = db.rows(
-        "SELECT id, email, first_name, last_name, is_staff FROM customers"
-        " WHERE last_name LIKE ? ORDER BY last_name, first_name, id LIMIT 30",
+        "SELECT * FROM customers WHERE last_name LIKE ?"
+        " ORDER BY last_name, first_name, id LIMIT 30",
         (f"{start}%",),
     )
     return [_customer(row) for row in rows]
@@ -59,5 +52,5 @@ def addresses_of(db: Connection, customer_id: int) -> list[str]:
 
 def _customer(row: tuple) -> Customer:  # type: ignore[type-arg]  # a row of the database
     return Customer(
-        id=row[0], email=row[1], first_name=row[2], last_name=row[3], is_staff=bool(row[4])
+        id=row[0], email=row[1], first_name=row[3], last_name=row[4], is_staff=bool(row[5])
     )

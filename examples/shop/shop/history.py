@@ -7,25 +7,26 @@ from random import Random
 from shop.identity import NOW, STAFF_ID, customer_email, customer_name, session_token, timestamp
 from shop.stock import Product, Rows, generator, moment
 from shop.vocabulary import (
+    BROWSERS,
     CITIES,
     COUNTRIES,
     REVIEW_SENTENCES,
     REVIEW_TITLES,
     SEARCH_TERMS,
     STREETS,
-    USER_AGENTS,
 )
 
 CUSTOMERS = 12_000
 ADDRESSES_PER_CUSTOMER = 1.25
-ORDERS = 22_000
-REVIEWS = 26_000
+ORDERS = 24_000
+REVIEWS = 36_000
 SESSIONS = 6_000
 CARTS = 2_500
-EVENTS = 38_000
-AUDIT_ENTRIES = 8_000
+EVENTS = 26_000
+AUDIT_ENTRIES = 6_000
 COUPONS = 50
 
+POPULARITY = 1.4  # above 1, and the first products are bought more often than the others
 WHOLESALERS = 20  # the first customers after the staff; they place every tenth order
 PASSWORD_HASHES = (
     "pbkdf2_sha256$600000$f1a07c$945b0a7c184dc1e7dc112c888939ef5b10ccc0deb7b4bee4f5a0e92e71733f64",
@@ -68,8 +69,8 @@ def make_history(products: Sequence[Product], *, scale: float) -> dict[str, Rows
 
 
 def _popular(rng: Random, products: Sequence[Product]) -> Product:
-    """Choose a product; the first tenth is bought as often as the rest."""
-    return products[int(len(products) * rng.random() ** 3)]
+    """Choose a product; the first are the most popular, as in every shop."""
+    return products[int(len(products) * rng.random() ** POPULARITY)]
 
 
 def _customers(count: int) -> Rows:
@@ -215,10 +216,9 @@ def _events(products: Sequence[Product], *, sessions: int, carts: int, count: in
         cart = session if kind in {"cart", "order"} and session <= carts else None
         product_id = _popular(rng, products).id if kind in {"view", "cart"} else None
         detail = rng.choice(SEARCH_TERMS) if kind == "search" else ""
-        agent = USER_AGENTS[session % len(USER_AGENTS)]
-        rows.append(
-            (number, session_token(session), cart, product_id, kind, detail, agent, created_at)
-        )
+        browser = BROWSERS[session % len(BROWSERS)]
+        token = session_token(session)
+        rows.append((number, token, cart, product_id, kind, detail, browser, created_at))
     return rows
 
 

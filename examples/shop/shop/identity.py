@@ -3,6 +3,8 @@
 import hashlib
 from datetime import UTC, datetime
 
+from shop.vocabulary import FIRST_NAMES, LAST_NAMES
+
 NOW = datetime(2026, 11, 2, 8, 0, 0, tzinfo=UTC)
 """The moment at which the seeded history ends."""
 
@@ -10,21 +12,6 @@ PASSWORD = "correct horse battery"
 """The password of every seeded customer."""
 
 STAFF_ID = 1
-
-FIRST_NAMES = (
-    "Ada Ahmed Aiko Amara Anna Anton Bea Bruno Carla Chen Clara Dana Daniel Elif Emil Emma Eva "
-    "Farid Felix Fiona Georg Hana Hugo Ida Ines Ivan Jana Jonas Julia Kaya Lars Lea Leon Lina "
-    "Luca Mara Marta Max Mia Milan Nadia Nina Noah Olga Omar Paul Petra Rosa Sami Sara Simon Sofia "
-    "Tara Theo Tom Uma Vera Viktor Yara Zoe"
-).split()
-LAST_NAMES = (
-    "Abel Adler Albers Bauer Becker Berg Bianchi Brandt Braun Carlsen Costa Diaz Dietz Duarte "
-    "Eriksen Ferrari Fischer Frank Garcia Graf Haas Hansen Hartmann Hoffman Horvat Huber Ibrahim "
-    "Ivanov Jansen Jensen Kaiser Keller Klein Koch Kovac Kraus Lang Larsen Lehmann Lindgren Lopez "
-    "Maier Marino Martin Meyer Moreau Moreno Mueller Nagy Neumann Nielsen Novak Olsen Ortiz "
-    "Petersen Petrov Pohl Ramos Richter Rossi Roth Santos Sauer Schmidt Schulz Silva Simon Sommer "
-    "Stein Suzuki Tanaka Toth Vargas Vogel Wagner Weber Weiss Winkler Wolf Yilmaz Zimmer"
-).split()
 
 
 def customer_name(number: int) -> tuple[str, str]:

@@ -9,7 +9,7 @@ def record_event(
     session: Session | None,
     *,
     kind: str,
-    user_agent: str,
+    browser: str,
     product_id: int | None = None,
     cart_id: int | None = None,
     detail: str = "",
@@ -17,7 +17,7 @@ def record_event(
     """Record a step of a visit."""
     with shop.db.transaction():
         shop.db.execute(
-            "INSERT INTO events (session_token, cart_id, product_id, kind, detail, user_agent,"
+            "INSERT INTO events (session_token, cart_id, product_id, kind, detail, browser,"
             " created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 session.token if session else None,
@@ -25,7 +25,7 @@ def record_event(
                 product_id,
                 kind,
                 detail,
-                user_agent,
+                browser,
                 shop.now(),
             ),
         )

@@ -4,7 +4,7 @@ import re
 
 from shop.vocabulary import BLOCKED_ENDINGS, BLOCKED_STEMS
 
-BLOCKED_WORDS = [stem + ending for stem in BLOCKED_STEMS for ending in BLOCKED_ENDINGS]
+BLOCKED_WORDS = [stem + ending for stem in BLOCKED_STEMS for ending in ("", *BLOCKED_ENDINGS)]
 
 
 def blocked_words(text: str) -> list[str]:

@@ -51,8 +51,7 @@ def recent_orders(db: Connection, customer_id: int) -> list[Order]:
     """Return a customer's newest orders."""
     return _orders(
         db.rows(
-            "SELECT id, customer_id, status, total_cents, placed_at, shipped_at FROM orders"
-            " WHERE customer_id = ? ORDER BY placed_at DESC LIMIT 5",
+            "SELECT * FROM orders WHERE customer_id = ? ORDER BY placed_at DESC, id DESC LIMIT 5",
             (customer_id,),
         )
     )
@@ -71,13 +70,7 @@ def buy_again(db: Connection, customer_id: int) -> list[int]:
 
 def find_order(db: Connection, order_id: int) -> Order | None:
     """Return an order."""
-    found = _orders(
-        db.rows(
-            "SELECT id, customer_id, status, total_cents, placed_at, shipped_at FROM orders"
-            " WHERE id = ?",
-            (order_id,),
-        )
-    )
+    found = _orders(db.rows("SELECT * FROM orders WHERE id = ?", (order_id,)))
     return found[0] if found else None
 
 
@@ -108,18 +101,24 @@ def unshipped(db: Connection) -> list[Order]:
     """Return the orders that wait for the warehouse, oldest first."""
     return _orders(
         db.rows(
-            "SELECT id, customer_id, status, total_cents, placed_at, shipped_at FROM orders"
-            " WHERE shipped_at IS NULL AND cancelled_at IS NULL ORDER BY placed_at LIMIT 20"
+            "SELECT * FROM orders WHERE shipped_at IS NULL AND cancelled_at IS NULL"
+            " ORDER BY placed_at, id LIMIT 20"
         )
     )
+
+
+def backlog(db: Connection) -> int:
+    """Return how many orders wait for the warehouse."""
+    row = db.row("SELECT COUNT(*) FROM orders WHERE shipped_at IS NULL AND cancelled_at IS NULL")
+    return int(row[0]) if row else 0
 
 
 def by_status(db: Connection, status: str, *, page: int) -> list[Order]:
     """Return a page of the orders with a status, newest first; pages count from 1."""
     return _orders(
         db.rows(
-            "SELECT id, customer_id, status, total_cents, placed_at, shipped_at FROM orders"
-            " WHERE status = ? ORDER BY placed_at DESC LIMIT 25 OFFSET ?",
+            "SELECT * FROM orders WHERE status = ?"
+            " ORDER BY placed_at DESC, id DESC LIMIT 25 OFFSET ?",
             (status, (page - 1) * 25),
         )
     )
@@ -139,10 +138,10 @@ def _orders(rows: Sequence[tuple]) -> list[Order]:  # type: ignore[type-arg]  # 
         Order(
             id=row[0],
             customer_id=row[1],
-            status=row[2],
-            total_cents=row[3],
-            placed_at=row[4],
-            shipped_at=row[5],
+            status=row[4],
+            total_cents=row[5],
+            placed_at=row[6],
+            shipped_at=row[7],
         )
         for row in rows
     ]

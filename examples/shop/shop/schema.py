@@ -110,7 +110,7 @@ CREATE TABLE events (
     product_id INTEGER,
     kind TEXT NOT NULL,
     detail TEXT NOT NULL,
-    user_agent TEXT NOT NULL,
+    browser TEXT NOT NULL,
     created_at TEXT NOT NULL
 );
 CREATE TABLE audit_log (
@@ -137,5 +137,5 @@ CREATE INDEX idx_carts_session ON carts (session_token);
 CREATE INDEX idx_cart_items_cart ON cart_items (cart_id);
 CREATE INDEX idx_events_session ON events (session_token);
 CREATE INDEX idx_events_cart ON events (cart_id);
-CREATE INDEX idx_events_user_agent ON events (user_agent);
+CREATE INDEX idx_events_browser ON events (browser);
 """

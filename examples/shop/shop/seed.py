@@ -1,10 +1,9 @@
 """Fill a database with the same shop every time; needs the standard library only."""
 
 import argparse
-import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def seed(path: str | Path, *, scale: float = 1.0, progress: Progress | None = No
         connection.commit()
     for suffix in ("-journal", "-wal", "-shm"):
         target.with_name(target.name + suffix).unlink(missing_ok=True)
-    os.replace(partial, target)
+    partial.replace(target)
     return rows
 
 
@@ -54,10 +53,9 @@ def _fill(connection: sqlite3.Connection, *, scale: float, progress: Progress | 
 
 
 def _insert(
-    connection: sqlite3.Connection, *, table: str, rows: Sequence[Iterable[object]]
+    connection: sqlite3.Connection, *, table: str, rows: Sequence[tuple[object, ...]]
 ) -> None:
-    width = len(tuple(rows[0]))
-    marks = ", ".join("?" * width)
+    marks = ", ".join("?" * len(rows[0]))
     connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 

@@ -1,7 +1,7 @@
 """What the request handlers work with."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from shop.assistant import Assistant
 from shop.cache import LruCache
-from shop.catalogue import Card
+from shop.catalogue import Card, Category, all_categories
 from shop.database import Database, Observer
 from shop.identity import timestamp
 from shop.rendering import Renderer
@@ -22,6 +22,7 @@ class Shop:
 
     settings: Settings
     db: Database
+    categories: Sequence[Category]
     cards: LruCache[int, Card]
     renderer: Renderer
     assistant: Assistant
@@ -52,9 +53,11 @@ def open_shop(
         MissingDatabaseError: If the database has not been seeded.
     """
     fixed = settings.now
+    db = Database(settings.db, pool_size=settings.pool_size, observe=observe)
     return Shop(
         settings=settings,
-        db=Database(settings.db, pool_size=settings.pool_size, observe=observe),
+        db=db,
+        categories=all_categories(db),
         cards=LruCache(size=settings.card_cache_size),
         renderer=Renderer(media=settings.media, cache_size=settings.template_cache_size),
         assistant=Assistant(settings),

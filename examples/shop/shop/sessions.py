@@ -14,7 +14,7 @@ from shop.services import Shop
 
 COOKIE = "session"
 LIFETIME = timedelta(days=30)
-TOUCH_S = 300  # a session is not written more often than this
+TOUCH_S = 600  # a session is not written more often than this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +31,14 @@ def find_session(shop: Shop, request: Request) -> Session | None:
     token = request.cookies.get(COOKIE)
     if token is None:
         return None
-    row = shop.db.row(
-        "SELECT customer_id, csrf, last_seen_at, expires_at FROM sessions WHERE token = ?", (token,)
-    )
-    if row is None or row[3] < shop.now():
+    row = shop.db.row("SELECT * FROM sessions WHERE token = ?", (token,))
+    if row is None:
         return None
-    _touch(shop, token, last_seen=datetime.fromisoformat(row[2]))
-    return Session(token=token, customer_id=row[0], csrf=row[1])
+    _, customer_id, csrf, _, last_seen_at, expires_at = row
+    if expires_at < shop.now():
+        return None
+    _touch(shop, token, last_seen=datetime.fromisoformat(last_seen_at))
+    return Session(token=token, customer_id=customer_id, csrf=csrf)
 
 
 def ensure_session(shop: Shop, request: Request) -> Session:
@@ -52,9 +53,8 @@ def start_session(shop: Shop, *, customer_id: int | None) -> Session:
     expires = timestamp(shop.clock() + LIFETIME)
     with shop.db.transaction():
         shop.db.execute(
-            "INSERT INTO sessions (token, customer_id, csrf, created_at, last_seen_at, expires_at)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token) DO UPDATE SET expires_at = ?",
-            (session.token, customer_id, session.csrf, now, now, expires, expires),
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token) DO NOTHING",
+            (session.token, customer_id, session.csrf, now, now, expires),
         )
     return session
 

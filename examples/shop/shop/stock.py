@@ -95,7 +95,7 @@ def _categories() -> tuple[Rows, list[_Leaf]]:
     ]
     leaves: list[_Leaf] = []
     for department_id, (department, nouns) in enumerate(DEPARTMENTS.items(), start=1):
-        for position, noun in enumerate(nouns.split(), start=1):
+        for position, noun in enumerate(nouns, start=1):
             number = len(rows) + 1
             slug = f"{department}-{noun}".lower()
             rows.append((number, department_id, noun, slug, position))

@@ -1,44 +1,111 @@
-"""The words that the seed makes products, reviews and events from."""
+"""The words that the seed and the traffic are made of."""
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+FIRST_NAMES = _words(
+    """
+    Ada Ahmed Aiko Amara Anna Anton Bea Bruno Carla Chen Clara Dana Daniel Elif Emil Emma Eva
+    Farid Felix Fiona Georg Hana Hugo Ida Ines Ivan Jana Jonas Julia Kaya Lars Lea Leon Lina
+    Luca Mara Marta Max Mia Milan Nadia Nina Noah Olga Omar Paul Petra Rosa Sami Sara Simon
+    Sofia Tara Theo Tom Uma Vera Viktor Yara Zoe
+    """
+)
+LAST_NAMES = _words(
+    """
+    Abel Adler Albers Bauer Becker Berg Bianchi Brandt Braun Carlsen Costa Diaz Dietz Duarte
+    Eriksen Ferrari Fischer Frank Garcia Graf Haas Hansen Hartmann Hoffman Horvat Huber Ibrahim
+    Ivanov Jansen Jensen Kaiser Keller Klein Koch Kovac Kraus Lang Larsen Lehmann Lindgren
+    Lopez Maier Marino Martin Meyer Moreau Moreno Mueller Nagy Neumann Nielsen Novak Olsen
+    Ortiz Petersen Petrov Pohl Ramos Richter Rossi Roth Santos Sauer Schmidt Schulz Silva Simon
+    Sommer Stein Suzuki Tanaka Toth Vargas Vogel Wagner Weber Weiss Winkler Wolf Yilmaz Zimmer
+    """
+)
 DEPARTMENTS = {
-    "Home": "Lamps Rugs Cushions Curtains Mirrors Vases Clocks Baskets Candles Frames Shelves Hooks",
-    "Kitchen": "Pans Knives Bowls Mugs Kettles Boards Jars Trays Scales Graters Whisks Aprons",
-    "Outdoor": "Tents Packs Stoves Lanterns Flasks Hammocks Poles Tarps Ropes Coolers Maps Axes",
-    "Office": "Desks Chairs Notebooks Pens Folders Stands Trolleys Boxes Staplers Boards Lamps Bags",
-    "Clothing": "Shirts Jackets Trousers Socks Hats Scarves Gloves Belts Boots Coats Vests Sweaters",
-    "Toys": "Puzzles Blocks Trains Dolls Kites Games Drums Cards Robots Marbles Puppets Balls",
+    "Home": _words(
+        """
+        Lamps Rugs Cushions Curtains Mirrors Vases Clocks Baskets Candles Frames Shelves Hooks
+        """
+    ),
+    "Kitchen": _words(
+        """
+        Pans Knives Bowls Mugs Kettles Boards Jars Trays Scales Graters Whisks Aprons
+        """
+    ),
+    "Outdoor": _words(
+        """
+        Tents Packs Stoves Lanterns Flasks Hammocks Poles Tarps Ropes Coolers Maps Axes
+        """
+    ),
+    "Office": _words(
+        """
+        Desks Chairs Notebooks Pens Folders Stands Trolleys Boxes Staplers Boards Lamps Bags
+        """
+    ),
+    "Clothing": _words(
+        """
+        Shirts Jackets Trousers Socks Hats Scarves Gloves Belts Boots Coats Vests Sweaters
+        """
+    ),
+    "Toys": _words(
+        """
+        Puzzles Blocks Trains Dolls Kites Games Drums Cards Robots Marbles Puppets Balls
+        """
+    ),
 }
-
-ADJECTIVES = (
-    "Amber Arctic Basic Bold Calm Classic Coastal Copper Cosy Crimson Deep Dusty Eastern Fine "
-    "Folded Forest Golden Grand Grey Hazel Heavy Ivory Light Little Lunar Maple Midnight Modern "
-    "Narrow Nordic Oak Olive Pale Pearl Plain Quiet Red River Rough Rustic Sandy Silver Simple Slim "
-    "Smooth Soft Solar Solid Stone Sunny Tall Tidy Travel Urban Velvet Vintage Warm White Wide Wild"
-).split()
-MATERIALS = (
-    "Ash Bamboo Brass Canvas Ceramic Clay Cork Cotton Denim Enamel Felt Flax Glass Hemp Iron Jute "
-    "Leather Linen Marble Nylon Paper Pine Resin Rubber Silk Slate Steel Teak Walnut Wool"
-).split()
-TAGS = (
-    "bestseller children compact durable eco fairtrade foldable fragile gift handmade heavy indoor "
-    "limited lightweight local modular organic outdoor recycled refurbished repairable seasonal "
-    "spare stackable travel vegan vintage washable waterproof wedding"
-).split()
-BRAND_STEMS = (
-    "Aldo Bergen Brio Cala Dorn Elva Fjord Gala Halden Isar Juno Kestrel Lumo Mora Nimbus Orla "
-    "Pinta Quill Raven Selva"
-).split()
-BRAND_ENDINGS = (
-    "Works|& Sons|Studio|Living|Supply|Goods|House|Co|Atelier|Brothers|Design|Trading|Lab|Craft|"
-    "Union|Makers|Home|Store|Factory|Line"
-).split("|")
-COUNTRIES = "AT BE CH CZ DE DK ES FI FR IT NL NO PL PT SE".split()
-CITIES = (
-    "Aarhus Antwerp Basel Bergen Bilbao Brno Bruges Cadiz Dresden Esbjerg Gdansk Ghent Graz Haarlem "
-    "Innsbruck Kiel Krakow Leipzig Linz Lyon Malmo Nantes Odense Padua Parma Porto Poznan Rennes "
-    "Siena Tampere Trento Turku Utrecht Uppsala Valencia Vigo Zwolle"
-).split()
-STREETS = "Mill Church Station Garden Harbour Market School Bridge Forest Castle King Lake".split()
+ADJECTIVES = _words(
+    """
+    Amber Arctic Basic Bold Calm Classic Coastal Copper Cosy Crimson Deep Dusty Eastern Fine
+    Folded Forest Golden Grand Grey Hazel Heavy Ivory Light Little Lunar Maple Midnight Modern
+    Narrow Nordic Oak Olive Pale Pearl Plain Quiet Red River Rough Rustic Sandy Silver Simple
+    Slim Smooth Soft Solar Solid Stone Sunny Tall Tidy Travel Urban Velvet Vintage Warm White
+    Wide Wild
+    """
+)
+MATERIALS = _words(
+    """
+    Ash Bamboo Brass Canvas Ceramic Clay Cork Cotton Denim Enamel Felt Flax Glass Hemp Iron
+    Jute Leather Linen Marble Nylon Paper Pine Resin Rubber Silk Slate Steel Teak Walnut Wool
+    """
+)
+TAGS = _words(
+    """
+    bestseller children compact durable eco fairtrade foldable fragile gift handmade heavy
+    indoor limited lightweight local modular organic outdoor recycled refurbished repairable
+    seasonal spare stackable travel vegan vintage washable waterproof wedding
+    """
+)
+BRAND_STEMS = _words(
+    """
+    Aldo Bergen Brio Cala Dorn Elva Fjord Gala Halden Isar Juno Kestrel Lumo Mora Nimbus Orla
+    Pinta Quill Raven Selva
+    """
+)
+BRAND_ENDINGS = _words(
+    """
+    Works Sons Studio Living Supply Goods House Co Atelier Brothers Design Trading Lab Craft
+    Union Makers Home Store Factory Line
+    """
+)
+COUNTRIES = _words(
+    """
+    AT BE CH CZ DE DK ES FI FR IT NL NO PL PT SE
+    """
+)
+CITIES = _words(
+    """
+    Aarhus Antwerp Basel Bergen Bilbao Brno Bruges Cadiz Dresden Esbjerg Gdansk Ghent Graz
+    Haarlem Innsbruck Kiel Krakow Leipzig Linz Lyon Malmo Nantes Odense Padua Parma Porto
+    Poznan Rennes Siena Tampere Trento Turku Utrecht Uppsala Valencia Vigo Zwolle
+    """
+)
+STREETS = _words(
+    """
+    Mill Church Station Garden Harbour Market School Bridge Forest Castle King Lake
+    """
+)
 
 DESCRIPTION_SENTENCES = (
     "Made to be used every day and to look better for it.",
@@ -96,27 +163,26 @@ REVIEW_SENTENCES = (
     "Delivery took long because of the holidays.",
     "The children love it, the cat does not.",
 )
-SEARCH_TERMS = (
-    "lamp linen oak bamboo gift travel steel pan mug wool kite box olive leather tent vintage clock "
-    "puzzle scarf chair"
-).split()
-USER_AGENTS = tuple(
-    f"Mozilla/5.0 ({system}) {engine}"
-    for system in (
-        "Windows NT 10.0; Win64; x64",
-        "Macintosh; Intel Mac OS X 10_15_7",
-        "X11; Linux x86_64",
-        "Linux; Android 16; Mobile",
-        "iPhone; CPU iPhone OS 19_1 like Mac OS X",
-    )
-    for engine in (
-        "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
-        "Gecko/20100101 Firefox/152.0",
-    )
+SEARCH_TERMS = _words(
+    """
+    lamp sofa linen oak bamboo gift travel steel pan mug wool kite box olive leather tent
+    vintage clock puzzle scarf chair
+    """
+)
+BROWSERS = tuple(
+    f"{browser} on {system}"
+    for system in ("Windows 11", "macOS 26", "Linux", "Android 16", "iOS 26")
+    for browser in ("Chrome 150", "Firefox 152")
 )
 
-BLOCKED_STEMS = (
-    "scam fraud fake crap damn hell idiot stupid moron loser trash garbage junk sucks pathetic "
-    "liar cheat thief crook swindle bogus lousy rotten filthy nasty gross vile awful dumb jerk"
-).split()
-BLOCKED_ENDINGS = "|s|er|ers|ing|ed|y|ish|ness|like|ster|fest|face|head|o|a|ly|est|z".split("|")
+BLOCKED_STEMS = _words(
+    """
+    scam fraud fake crap damn hell idiot stupid moron loser trash garbage junk sucks pathetic
+    liar cheat thief crook swindle bogus lousy rotten filthy nasty gross vile awful dumb jerk
+    """
+)
+BLOCKED_ENDINGS = _words(
+    """
+    s er ers ing ed y ish ness like ster fest face head o a ly est z
+    """
+)

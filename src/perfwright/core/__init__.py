@@ -47,6 +47,7 @@ from perfwright.core.model import (
     Scope,
     Verdict,
 )
+from perfwright.core.processes import is_alive
 from perfwright.core.target import Target, TargetKind, parse_target
 from perfwright.core.units import (
     Dimension,
@@ -113,6 +114,7 @@ __all__ = [
     "format_duration",
     "format_quantity",
     "format_size",
+    "is_alive",
     "parse_budget",
     "parse_goal",
     "parse_quantity",

@@ -115,5 +115,8 @@ class Agent(Protocol):
     def bind(self, proposal: Proposal) -> Change:
         """Build the change against the real target."""
 
+    def profile(self) -> dict[str, object]:
+        """Examine, and return what was found as plain data, costliest first."""
+
     def close(self) -> None:
         """Remove the copies; idempotent."""

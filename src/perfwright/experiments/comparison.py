@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -70,6 +70,8 @@ class Contest:
     time_limit_s: float = math.inf
     witness: str | None = None
     """A second metric that may settle a tie, such as `cpu`."""
+    reported: Sequence[str] = ()
+    """More metrics to measure and report, without a say."""
     progress: TrialProgress = lambda done, planned: None
     _sampler: Sampler = field(init=False)
 
@@ -159,7 +161,7 @@ class Contest:
             metric: measure(
                 sampler.data(metric), metric=metric, level=level, medians=sampler.medians(metric)
             )
-            for metric in (self.bench.primary, self.witness)
+            for metric in dict.fromkeys((self.bench.primary, self.witness, *self.reported))
             if metric is not None
         }
 

@@ -20,6 +20,9 @@ _FUTILE_FROM = 0.4
 TIE_GAIN = 0.10
 """A deterministic witness settles a tie only when it falls by at least this much."""
 
+TIE_STORAGE_GAIN = 0.01
+"""... or, for storage (counters in bytes), by this much: every byte that is freed is exact."""
+
 TIE_TOLERANCE = 0.05
 """... and when the clock excludes that the change made things slower by more than this."""
 
@@ -103,22 +106,27 @@ class TieBreak:
 
 
 def settle_tie(data: BlockData, witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
-    """Find a witness that fell clearly while no other rose and the clock saw no harm.
+    """Find a witness that fell clearly while no other kind of work rose and the clock saw no harm.
 
     The clock keeps its say: the change must be shown not to be slower by `TIE_TOLERANCE`.
+    Counters whose name ends in `_bytes` are storage: it may grow where work falls (an index),
+    since the budget of storage judges that, but no work may grow where storage falls.
     """
     if data.tail_below(math.log1p(TIE_TOLERANCE)) > GUARD_ALPHA:
         return None
-    if any(after > before for before, after in witnesses.values()):
+    if any(after > before and not _is_storage(name) for name, (before, after) in witnesses.items()):
         return None
-    falls = {
-        name: (1.0 - after / before, before, after)
+    falls = [
+        (1.0 - after / before, TieBreak(witness=name, without=before, with_change=after))
         for name, (before, after) in witnesses.items()
-        if before > 0
-    }
-    if not falls:
-        return None
-    name, (fall, before, after) = max(falls.items(), key=lambda item: item[1][0])
-    if fall < TIE_GAIN:
-        return None
-    return TieBreak(witness=name, without=before, with_change=after)
+        if before > 0 and after <= before * (1.0 - _tie_gain(name))
+    ]
+    return max(falls, key=lambda fall: fall[0])[1] if falls else None
+
+
+def _is_storage(witness: str) -> bool:
+    return witness.endswith("_bytes")
+
+
+def _tie_gain(witness: str) -> float:
+    return TIE_STORAGE_GAIN if _is_storage(witness) else TIE_GAIN

@@ -11,6 +11,8 @@ from perfwright.optimizer.events import (
     Tried,
     Trying,
 )
+from perfwright.optimizer.machine import describe_machine
+from perfwright.optimizer.multi_agent import MultiAgentOrchestrator
 from perfwright.optimizer.options import RunOptions
 from perfwright.optimizer.run import Run, new_run_id
 
@@ -19,6 +21,7 @@ __all__ = [
     "Event",
     "Examined",
     "Failed",
+    "MultiAgentOrchestrator",
     "Observer",
     "Run",
     "RunOptions",
@@ -26,5 +29,6 @@ __all__ = [
     "StepSaid",
     "Tried",
     "Trying",
+    "describe_machine",
     "new_run_id",
 ]

@@ -87,8 +87,7 @@ class Crew:
     async def keep(self, proposal: Proposal) -> str | None:
         """Make a proven change part of the baseline; returns the error if that failed."""
         agent = self.agents[proposal.layer]
-        arguments = {"agent": agent, "proposal": proposal}
-        result = await self._run(agent, self._task(agent, steps.keep, arguments))
+        result = await self._run(agent, self._task(agent, steps.keep, proposal=proposal))
         if result.ok:
             self.agents[proposal.layer] = result.value
         return result.error
@@ -96,14 +95,14 @@ class Crew:
     async def levels(self, layer: Layer) -> Mapping[str, tuple[float, float]]:
         """Measure the goal metrics of one layer; empty when that failed."""
         agent = self.agents[layer]
-        result = await self._run(agent, self._task(agent, steps.levels, {"agent": agent}))
+        result = await self._run(agent, self._task(agent, steps.levels))
         return result.value if result.ok else {}
 
     async def overall(self, layer: Layer, *, design: Design, seed: int) -> Measurement | None:
         """Measure everything that was kept in a layer against its start."""
         agent = self.agents[layer]
-        arguments = {"agent": agent, "design": design, "seed": seed}
-        result = await self._run(agent, self._task(agent, steps.measure_overall, arguments))
+        task = self._task(agent, steps.measure_overall, design=design, seed=seed)
+        result = await self._run(agent, task)
         return result.value if result.ok else None
 
     def close(self) -> None:
@@ -121,8 +120,7 @@ class Crew:
         """Run one step of every agent; agents whose step failed are not in the answer."""
         agents = list(self.agents.items())
         results = await self._run_all(
-            self._task(agent, function, {"agent": agent, **arguments}, loads=loads)
-            for _, agent in agents
+            self._task(agent, function, loads=loads, **arguments) for _, agent in agents
         )
         values = {}
         for (layer, agent), result in zip(agents, results, strict=True):
@@ -136,14 +134,14 @@ class Crew:
         self,
         agent: Agent,
         function: Callable[..., Any],
-        arguments: Mapping[str, Any],
         *,
         loads: frozenset[Load] = EXCLUSIVE,
+        **arguments: Any,
     ) -> Task:
         return Task(
             name=f"{agent.name}: {function.__name__.replace('_', ' ')}",
             function=function,
-            arguments=arguments,
+            arguments={"agent": agent, **arguments},
             loads=loads,
             timeout_s=min(_STEP_S, max(self.books.time_left_s(), 0.0) + _GRACE_S),
         )

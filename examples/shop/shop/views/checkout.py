@@ -12,9 +12,10 @@ from shop.sessions import (
     read_form,
     require_customer,
 )
-from shop.views.layout import render, user_agent
+from shop.views.layout import browser_of, render
 
 MAX_QUANTITY = 20
+BUSY_BACKLOG = 1_000  # orders; beyond, the warehouse needs a day more
 
 
 async def show_cart(request: Request) -> Response:
@@ -29,6 +30,7 @@ async def show_cart(request: Request) -> Response:
         session=session,
         lines=lines,
         total_cents=sum(line.total_cents for line in lines),
+        busy=orders.backlog(shop.db) > BUSY_BACKLOG,
     )
 
 
@@ -50,7 +52,7 @@ async def add(request: Request) -> Response:
         kind="cart",
         product_id=found.card.id,
         cart_id=cart_id,
-        user_agent=user_agent(request),
+        browser=browser_of(request),
     )
     return RedirectResponse("/cart", 303)
 
@@ -80,9 +82,7 @@ async def check_out(request: Request) -> Response:
     lines = carts.lines_of(shop, cart_id) if cart_id else []
     if cart_id is None or not lines:
         return RedirectResponse("/cart", 303)
-    journal.record_event(
-        shop, session, kind="order", cart_id=cart_id, user_agent=user_agent(request)
-    )
+    journal.record_event(shop, session, kind="order", cart_id=cart_id, browser=browser_of(request))
     order_id = orders.place(shop, customer_id=customer_id, cart_id=cart_id, lines=lines)
     if order_id is None:
         raise HTTPException(422, "Please add an address to your account first.")

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shop import catalogue, delivery
+from shop import delivery
 from shop.catalogue import Card
 from shop.navigation import build_menu
 from shop.services import Shop, shop_of
@@ -24,7 +24,7 @@ def render(
     response: Response = shop.renderer.page(
         template,
         status=status,
-        menu=build_menu(catalogue.all_categories(shop.db)),
+        menu=build_menu(shop.categories),
         session=session,
         arrival=arrival,
         **values,
@@ -32,7 +32,7 @@ def render(
     return remember(response, session) if session else response
 
 
-def user_agent(request: Request) -> str:
+def browser_of(request: Request) -> str:
     """Return what the visitor's browser calls itself."""
     return request.headers.get("user-agent", "")
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from perfwright.core import (
     LedgerDamagedError,
     LedgerError,
     UnknownRecordError,
+    is_alive,
 )
 from perfwright.experiments.ledger import schema
 from perfwright.experiments.ledger.codec import decode, digest, encode, verify
@@ -132,7 +134,7 @@ class Ledger:
         """Mark running runs whose process is gone as crashed; return their identifiers."""
         with self._transaction() as connection:
             query = select(schema.runs).where(schema.runs.c.status == RunStatus.RUNNING)
-            orphans = [row for row in connection.execute(query) if not _alive(row.owner_pid)]
+            orphans = [row for row in connection.execute(query) if not _owned(row)]
             for row in orphans:
                 run = replace(self._decode_run(row), status=RunStatus.CRASHED)
                 connection.execute(
@@ -301,7 +303,7 @@ class Ledger:
             target=row.target,
             spec=decode(row.document, kind=ChangeSpec, where=row.id),
             state=ChangeState(row.state),
-            updated=row.updated,
+            updated=datetime.fromisoformat(row.updated),
             note=row.note,
         )
 
@@ -319,13 +321,5 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _alive(pid: int | None) -> bool:
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _owned(row: Any) -> bool:
+    return row.owner_pid is not None and is_alive(row.owner_pid)

@@ -112,5 +112,6 @@ class ChangeEntry:
     target: str
     spec: ChangeSpec
     state: ChangeState
-    updated: datetime
+    updated: datetime | None = None
+    """When its state changed last; the ledger sets it."""
     note: str = ""

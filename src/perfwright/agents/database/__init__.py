@@ -1,0 +1,5 @@
+"""The database agent: `DatabasePerformanceAgent`."""
+
+from perfwright.agents.database.agent import DatabasePerformanceAgent
+
+__all__ = ["DatabasePerformanceAgent"]

@@ -1,0 +1,178 @@
+"""Conditions of a WHERE or ON, told apart by what an index could do for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from perfwright.agents.database.access.names import Instance, Names, own_columns
+from perfwright.agents.database.access.source import exact_text
+from perfwright.agents.database.artifacts import Operator, Term
+from perfwright.agents.database.naming import quote
+
+_RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+_UNSTABLE = (exp.Placeholder, exp.Parameter, exp.Subquery, exp.Query, exp.AggFunc, exp.Window)
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """One term, and the mention of a table that it restricts."""
+
+    instance: Instance
+    term: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads the conditions of one SELECT."""
+
+    names: Names
+    scope: Scope
+    sources: tuple[str, ...]
+    """Where the words of an expression are looked up."""
+
+    def restrictions(self, condition: exp.Expression) -> Iterator[Restriction]:
+        """Yield the terms of one condition that holds no AND at its top."""
+        match condition:
+            case exp.Paren():
+                for part in conjuncts(condition):
+                    yield from self.restrictions(part)
+            case exp.EQ() | exp.NullSafeEQ():
+                yield from self._equality(condition.left, condition.right)
+            case exp.Is(expression=exp.Null()):
+                yield from self._term(condition.this, "null", others=())
+            case exp.Is():
+                yield from self._term(condition.this, "=", others=(condition.expression,))
+            case exp.In():
+                yield from self._membership(condition)
+            case exp.Between():
+                bounds = (condition.args["low"], condition.args["high"])
+                yield from self._term(condition.this, "range", others=bounds)
+            case exp.Like() | exp.Glob():
+                collation = "NOCASE" if isinstance(condition, exp.Like) else "BINARY"
+                pattern = (condition.expression,)
+                yield from self._term(
+                    condition.this, "prefix", others=pattern, collation=collation
+                )
+            case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
+                yield from self._range(condition.left, condition.right)
+            case _:
+                return
+
+    def alternatives(self, condition: exp.Expression) -> tuple[tuple[Restriction, ...], ...]:
+        """Return the sides of an OR, each with its terms; empty for everything else."""
+        condition = condition.unnest()
+        if not isinstance(condition, exp.Or):
+            return ()
+        return tuple(
+            tuple(r for part in conjuncts(side) for r in self.restrictions(part))
+            for side in condition.flatten()
+        )
+
+    def constant(self, condition: exp.Expression) -> tuple[Instance, str] | None:
+        """Return the words of a condition on one table that holds no parameter."""
+        owners = self._owners(condition)
+        if len(owners) != 1 or None in owners or condition.find(*_UNSTABLE):
+            return None
+        resolved = [self.names.resolve(c, self.scope) for c in own_columns(condition)]
+        if not all(r and r.direct for r in resolved):
+            return None
+        words = exact_text(condition, sources=self.sources)
+        instance = next(iter(owners))
+        return (instance, words) if words and instance else None
+
+    def _equality(self, left: exp.Expression, right: exp.Expression) -> Iterator[Restriction]:
+        left, right = left.unnest(), right.unnest()
+        if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
+            for one, other in zip(left.expressions, right.expressions, strict=False):
+                yield from self._equality(one, other)
+            return
+        yield from self._term(left, "=", others=(right,))
+        yield from self._term(right, "=", others=(left,))
+
+    def _range(self, left: exp.Expression, right: exp.Expression) -> Iterator[Restriction]:
+        left, right = left.unnest(), right.unnest()
+        if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
+            left, right = left.expressions[0], right.expressions[0]
+        yield from self._term(left, "range", others=(right,))
+        yield from self._term(right, "range", others=(left,))
+
+    def _membership(self, condition: exp.In) -> Iterator[Restriction]:
+        operand = condition.this.unnest()
+        parts = operand.expressions if isinstance(operand, exp.Tuple) else [operand]
+        for part in parts:
+            yield from self._term(part, "in", others=tuple(condition.expressions))
+
+    def _term(
+        self,
+        operand: exp.Expression,
+        operator: Operator,
+        *,
+        others: tuple[exp.Expression, ...],
+        collation: str | None = None,
+    ) -> Iterator[Restriction]:
+        operand = operand.unnest()
+        if isinstance(operand, exp.Collate):
+            collation = operand.expression.name.upper()
+            operand = operand.this.unnest()
+        for other in others:
+            if isinstance(other, exp.Collate) and collation is None:
+                collation = other.expression.name.upper()
+        owners = self._owners(operand)
+        instance = next(iter(owners)) if len(owners) == 1 else None
+        partners = {owner for other in others for owner in self._owners(other)}
+        if instance is None or instance in partners or not self._reachable(instance):
+            return
+        if operator == "=" and any(p is not None and self._reachable(p) for p in partners):
+            operator = "join"
+        key, column = self.key(operand)
+        if key:
+            yield Restriction(
+                instance, Term(key=key, column=column, operator=operator, collation=collation)
+            )
+
+    def key(self, operand: exp.Expression) -> tuple[str | None, str | None]:
+        """Return an operand as an index would hold it, and its column when it is just that."""
+        operand = operand.unnest()
+        if isinstance(operand, exp.Column):
+            resolved = self.names.resolve(operand, self.scope)
+            return (quote(resolved.column), resolved.column) if resolved else (None, None)
+        direct = all(
+            (found := self.names.resolve(c, self.scope)) and found.direct
+            for c in own_columns(operand)
+        )
+        if not direct or operand.find(*_UNSTABLE) or isinstance(operand, exp.Literal):
+            return None, None
+        return exact_text(operand, sources=self.sources), None
+
+    def owner(self, operand: exp.Expression) -> Instance | None:
+        """The one table whose columns an expression uses; None for several or none."""
+        owners = self._owners(operand)
+        return next(iter(owners)) if len(owners) == 1 else None
+
+    def _owners(self, node: exp.Expression) -> set[Instance | None]:
+        """The mentions of tables that `node` uses; None stands for what cannot be resolved."""
+        found = (self.names.resolve(c, self.scope) for c in own_columns(node))
+        return {r.instance if r else None for r in found}
+
+    def _reachable(self, instance: Instance) -> bool:
+        """Whether the mention belongs to this SELECT or to a derived table of it."""
+        at: Scope | None = instance.scope
+        while at is not None:
+            if at is self.scope:
+                return True
+            at = at.parent if at.is_derived_table or at.is_cte else None
+        return False
+
+
+def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+    """Yield the parts of a condition that are connected by AND."""
+    condition = condition.unnest()
+    if isinstance(condition, exp.And):
+        yield from conjuncts(condition.left)
+        yield from conjuncts(condition.right)
+    else:
+        yield condition

@@ -1,0 +1,174 @@
+"""What the probes of the database agent saw: frozen, and complete enough to be judged again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perfwright.agents.database.catalog import Catalog
+
+Parameters = tuple[object, ...] | dict[str, object] | None
+Operator = Literal["=", "in", "null", "join", "range", "prefix"]
+"""How a term restricts its operand; `join`: equal to a column of another table."""
+EQUALITIES = frozenset({"=", "in", "null", "join"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One execution as it was recorded."""
+
+    sql: str
+    parameters: Parameters = None
+    weight: float = 1.0
+    """How many executions of its shape it stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """All statements that differ in their values only."""
+
+    id: str
+    text: str
+    """With `?` for every value: fit for reports."""
+    template: str
+    """Values that never changed are kept as literals, the others are parameters."""
+    write: bool
+    calls: int
+    recorded_ms: float | None
+    """Total of all calls; None when the workload does not tell."""
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One condition on one table, connected by AND."""
+
+    key: str
+    """The operand as an index would hold it: a quoted column or an expression."""
+    column: str | None
+    """The column when the operand is just that."""
+    operator: Operator
+    collation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortKey:
+    """One part of an ORDER BY or GROUP BY."""
+
+    key: str
+    column: str | None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How one statement reads one table."""
+
+    table: str
+    alias: str = ""
+    """How the statement, and its plan, call the table."""
+    terms: tuple[Term, ...] = ()
+    branches: tuple[tuple[Term, ...], ...] = ()
+    """The sides of an OR, each with the terms that hold in it."""
+    constants: tuple[str, ...] = ()
+    """Conditions that are the same in every execution, word for word: fit for a partial index."""
+    order: tuple[SortKey, ...] = ()
+    grouping: tuple[SortKey, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Every column that is read, in the order of the table."""
+    whole_rows: bool = False
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """One line of EXPLAIN QUERY PLAN."""
+
+    detail: str
+    table: str | None = None
+    """The alias or name that the line reads."""
+    index: str | None = None
+    action: Literal["scan", "search", "sort", "other"] = "other"
+    covering: bool = False
+    automatic: bool = False
+    """The index is built anew for each execution."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one execution costs on the scratch copy, on average over the samples."""
+
+    ms: float
+    """Best of a few runs."""
+    steps: float
+    """Instructions of SQLite's virtual machine."""
+    rows: float
+    pages: float = 0.0
+    """Pages that a write touches."""
+    timed_out: bool = False
+    """The statement was stopped: the figures are lower bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that is known about one shape."""
+
+    shape: Shape
+    accesses: tuple[Access, ...] = ()
+    tables: tuple[str, ...] = ()
+    """Tables that it reads or writes."""
+    target: str | None = None
+    """The table that a write changes."""
+    plan: tuple[PlanStep, ...] = ()
+    cost: Cost | None = None
+    """None when it could not be executed."""
+    problem: str | None = None
+    """Why it could not be analysed or executed."""
+    ordered: bool = False
+    """Its ORDER BY leaves no two rows in doubt."""
+
+    @property
+    def total_ms(self) -> float:
+        """Cost of all calls; 0 when it could not be executed."""
+        return self.cost.ms * self.shape.calls if self.cost else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermCount:
+    """How many rows of a table satisfy a constant condition."""
+
+    table: str
+    term: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTrial:
+    """The reads of the workload with SQLite's settings and with a larger page cache."""
+
+    default_ms: float
+    larger_ms: float
+    cache_kib: int
+    mmap_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseArtifacts:
+    """Everything that detectors and remedies may know."""
+
+    catalog: Catalog = Catalog()
+    workload: tuple[Observation, ...] | None = None
+    """None when no workload was given; costliest first."""
+    term_counts: tuple[TermCount, ...] = ()
+    cache: CacheTrial | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Observation, ...]:
+        """The shapes that only read."""
+        return tuple(o for o in self.workload or () if not o.shape.write)
+
+    @property
+    def writes(self) -> tuple[Observation, ...]:
+        """The shapes that write."""
+        return tuple(o for o in self.workload or () if o.shape.write)

@@ -1,0 +1,45 @@
+"""Reads against writes, table by table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perfwright.agents.database.artifacts import DatabaseArtifacts
+
+WARY = 2.0  # where writes dominate, an index has to bring this many times what it costs them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """How often one table is read and written in one replay of the workload."""
+
+    reads: int = 0
+    writes: int = 0
+    unseen_writes: int = 0
+    """Writes whose cost could not be measured, since they cannot be executed."""
+
+    @property
+    def writes_dominate(self) -> bool:
+        """Whether there are more writes than reads."""
+        return self.writes > self.reads
+
+    @property
+    def closed(self) -> bool:
+        """Whether no index may be added: writes dominate, and their cost cannot be measured."""
+        return self.writes_dominate and self.unseen_writes > 0
+
+
+def balance_of(artifacts: DatabaseArtifacts, table: str) -> Balance:
+    """Count the reads and writes of a table."""
+    folded = table.casefold()
+    reads = sum(
+        o.shape.calls
+        for o in artifacts.reads
+        if any(access.table.casefold() == folded for access in o.accesses)
+    )
+    changing = [o for o in artifacts.writes if (o.target or "").casefold() == folded]
+    return Balance(
+        reads=reads,
+        writes=sum(o.shape.calls for o in changing),
+        unseen_writes=sum(o.shape.calls for o in changing if o.cost is None),
+    )

@@ -1,0 +1,218 @@
+"""The bench of one change: two file copies, run in any order."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfwright.agents.database.artifacts import DatabaseArtifacts
+from perfwright.agents.database.probes.answers import TooSlowError, differs
+from perfwright.agents.database.probes.arms import TreatedArm, changed_tables, fingerprint
+from perfwright.agents.database.probes.catalog import object_sizes
+from perfwright.agents.database.probes.connection import open_scratch
+from perfwright.agents.database.probes.observation import spread
+from perfwright.agents.database.probes.replay import Execution, Replayer
+from perfwright.agents.database.probes.schedule import STATEMENT_CAP_S, Item, plan_run
+from perfwright.core import Arm, Change, Clock, Guardrail, MetricGuard
+
+WRITE_TOLERANCE = 0.10
+STEP_TOLERANCE = 1.3
+MIN_STEPS = 2_000  # a rise of fewer steps per execution is no matter
+MATERIAL_SHARE = 0.005  # of all steps of the workload
+CHECK_LIMIT_S = 2.0
+CHECK_SHAPE_LIMIT_S = 4.0
+_CACHED = 1_000  # statements kept compiled, as programs do
+_RARELY = 100_000  # steps between two looks at the clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What both arms are made from."""
+
+    baseline: Path
+    treated: Path
+    artifacts: DatabaseArtifacts
+    foreign_keys: bool
+    settings: tuple[str, ...] = ()
+    """Statements for the connections of both arms: settings that were kept."""
+    treated_settings: tuple[str, ...] = ()
+    """Statements for the connections of arm B only."""
+    change: Change | None = None
+    write_tolerance: float = WRITE_TOLERANCE
+
+
+class SqliteBench:
+    """Measures the statements that a change can affect, on an arm without and one with it."""
+
+    def __init__(self, setup: Setup, *, clock: Clock) -> None:
+        self._setup, self._clock = setup, clock
+        self._arm_b = TreatedArm(setup.baseline, setup.treated)
+        self._arm_b.begin(setup.change)
+        self._replayers: dict[Arm, Replayer] = {}
+        try:
+            self._open()
+            self._plan()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def primary(self) -> str:
+        """Reads and writes together decide."""
+        return "workload"
+
+    @property
+    def guards(self) -> Sequence[MetricGuard]:
+        """Writes may get dearer by the tolerance, wherever there are writes."""
+        if not any(item.write for item in self._schedule.items):
+            return ()
+        return (MetricGuard(metric="writes", tolerance=self._setup.write_tolerance),)
+
+    def measure(self, arm: Arm) -> Mapping[str, float]:
+        """Run the affected statements once.
+
+        Returns:
+            Seconds that one replay of the affected workload takes: `workload`, and its parts
+            `reads` and `writes`. `writes` also holds the unaffected writes, as a constant, so
+            that its growth is the growth of all writes.
+        """
+        replayer = self._replayers[arm]
+        reads = writes = 0.0
+        for _ in range(self._schedule.repeats):
+            for item in self._schedule.items:
+                seconds = self._execute(replayer, item).seconds * item.weight
+                if item.write:
+                    writes += seconds
+                else:
+                    reads += seconds
+        repeats = self._schedule.repeats
+        return {
+            "workload": (reads + writes) / repeats,
+            "reads": reads / repeats,
+            "writes": writes / repeats + self._other_writes_s,
+        }
+
+    def count(self, arm: Arm) -> Mapping[str, float]:
+        """Count what does not move with the load: steps of reads, pages of writes, index bytes."""
+        if arm not in self._counts:
+            self._counts[arm] = self._count(arm)
+        return self._counts[arm]
+
+    def executions(self, arm: Arm) -> Iterator[tuple[Item, float]]:
+        """Run every statement of the schedule once; yield it with its seconds."""
+        for item in self._schedule.items:
+            yield item, self._execute(self._replayers[arm], item).seconds
+
+    def check(self) -> Sequence[Guardrail]:
+        """Compare the answers of both arms, and the steps of each statement."""
+        return (self._check_answers(), self._check_plans())
+
+    def close(self) -> None:
+        """Release the arms; idempotent."""
+        for replayer in self._replayers.values():
+            replayer.close()
+        self._replayers.clear()
+        self._arm_b.end()
+
+    def _open(self) -> None:
+        setup = self._setup
+        for arm, path, extra in (
+            (Arm.A, setup.baseline, ()),
+            (Arm.B, setup.treated, setup.treated_settings),
+        ):
+            connection = open_scratch(
+                path, foreign_keys=setup.foreign_keys, cached_statements=_CACHED
+            )
+            for statement in (*setup.settings, *extra):
+                connection.execute(statement).fetchall()
+            self._replayers[arm] = Replayer(connection, path=path, clock=self._clock)
+
+    def _plan(self) -> None:
+        """Pick the statements that the change can affect, and leave out those that fail."""
+        workload = [o for o in self._setup.artifacts.workload or () if o.cost is not None]
+        touched = self._touched()
+        affected = [o for o in workload if touched is None or touched & set(o.tables)]
+        self._affected = tuple(affected or workload)
+        self._schedule = plan_run(self._affected, self._setup.artifacts.catalog)
+        kept = {o.shape.id for o in self._affected}
+        self._other_writes_s = sum(
+            o.total_ms / 1e3 for o in workload if o.shape.write and o.shape.id not in kept
+        )
+        self._counts: dict[Arm, dict[str, float]] = {}
+        self._steps: dict[Arm, dict[str, float]] = {}
+
+    def _touched(self) -> frozenset[str] | None:
+        """The tables that differ between the arms; None when the change is not in the schema."""
+        before, after = (fingerprint(self._replayers[arm].connection) for arm in (Arm.A, Arm.B))
+        return changed_tables(before, after) or None
+
+    def _execute(self, replayer: Replayer, item: Item) -> Execution:
+        if item.write:
+            return replayer.write(
+                item.sample, limit_s=STATEMENT_CAP_S, room=item.room, every=_RARELY
+            )
+        return replayer.time(item.sample, limit_s=STATEMENT_CAP_S)
+
+    def _count(self, arm: Arm) -> dict[str, float]:
+        replayer = self._replayers[arm]
+        steps: dict[str, float] = {}
+        pages = 0.0
+        for item in self._schedule.items:
+            if item.write:
+                run = replayer.write(item.sample, limit_s=CHECK_LIMIT_S, room=item.room)
+                pages += run.pages * item.weight
+            else:
+                run = replayer.read(item.sample, limit_s=CHECK_LIMIT_S)
+                steps[item.shape] = steps.get(item.shape, 0.0) + run.steps * item.weight
+        self._steps[arm] = steps
+        names = {table.name for table in self._setup.artifacts.catalog.tables}
+        sizes = object_sizes(replayer.connection)
+        indexes = [n for n in sizes if n not in names and not n.startswith("sqlite_s")]
+        return {
+            "read_steps": sum(steps.values()),
+            "write_pages": pages,
+            "index_bytes": float(sum(sizes[name] for name in indexes)),
+        }
+
+    def _check_answers(self) -> Guardrail:
+        compared = skipped = 0
+        a, b = (self._replayers[arm].connection for arm in (Arm.A, Arm.B))
+        for observation in self._affected:
+            if observation.shape.write:
+                continue
+            end = self._clock.now() + CHECK_SHAPE_LIMIT_S
+            for sample in spread(observation.shape.samples, len(observation.shape.samples)):
+                try:
+                    problem = differs(a, b, observation, sample=sample, limit_s=CHECK_LIMIT_S)
+                except (TooSlowError, sqlite3.Error):
+                    skipped += 1
+                    break
+                if problem is not None:
+                    return Guardrail(name="answers", passed=False, detail=problem)
+                compared += 1
+                if self._clock.now() > end:
+                    break
+        detail = f"{compared} answers are the same"
+        if skipped:
+            detail += f"; {skipped} statements took too long to be compared"
+        return Guardrail(name="answers", passed=True, detail=detail)
+
+    def _check_plans(self) -> Guardrail:
+        for arm in Arm:
+            self.count(arm)
+        before, after = self._steps[Arm.A], self._steps[Arm.B]
+        material = MATERIAL_SHARE * sum(before.values())
+        calls = {o.shape.id: o.shape for o in self._affected}
+        for shape, steps in after.items():
+            rise = steps - before[shape]
+            if steps > STEP_TOLERANCE * before[shape] and rise > max(
+                material, MIN_STEPS * calls[shape].calls
+            ):
+                text = calls[shape].text[:120]
+                detail = f"{steps / max(before[shape], 1):.1f} times the steps for: {text}"
+                return Guardrail(name="plans", passed=False, detail=detail)
+        return Guardrail(
+            name="plans", passed=True, detail=f"no worse plan among {len(after)} statements"
+        )

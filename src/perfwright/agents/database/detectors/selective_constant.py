@@ -1,0 +1,61 @@
+"""Conditions that are the same in every execution and leave few rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, Term, TermCount
+from perfwright.agents.database.candidates import PARTIAL_SHARE
+from perfwright.agents.database.examples import artifacts, read
+from perfwright.agents.database.facts import access_finding, busy
+from perfwright.core import Detector, Finding, Layer, Scope
+
+
+def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
+    """Yield a finding for each access with a rare constant condition."""
+    rows = {(count.table, count.term): count.rows for count in artifacts.term_counts}
+    for observation in busy(artifacts):
+        for access in observation.accesses:
+            table = artifacts.catalog.table(access.table)
+            known = [(rows.get((access.table, c)), c) for c in access.constants]
+            rare = [(n, c) for n, c in known if table and n is not None and n <= _limit(table.rows)]
+            if table and rare:
+                count, term = min(rare)
+                yield access_finding(
+                    observation,
+                    access,
+                    evidence=f"always asks for {term}, true for {count} of {table.rows} rows "
+                    f"of {access.table}",
+                    confidence=0.8,
+                )
+
+
+def _limit(rows: int) -> float:
+    return PARTIAL_SHARE * rows
+
+
+_OPEN = Access(
+    table="orders",
+    alias="orders",
+    terms=(Term(key='"state"', column="state", operator="="),),
+    constants=("state = 'open'",),
+)
+_READ = artifacts(read(_OPEN))
+RULE = Detector(
+    id="selective-constant",
+    layer=Layer.DATABASE,
+    title="Index only the rows that the statement asks for",
+    why="A partial index holds the few rows that matter, so it is small and cheap to maintain.",
+    needs=("workload",),
+    scope=Scope.QUICK_WIN,
+    find=find,
+    limits="SQLite uses it only for statements that repeat the condition word for word, and never "
+    "for a bound parameter.",
+    fires_on=replace(
+        _READ, term_counts=(TermCount(table="orders", term="state = 'open'", rows=100),)
+    ),
+    silent_on=replace(
+        _READ, term_counts=(TermCount(table="orders", term="state = 'open'", rows=9_000),)
+    ),
+)

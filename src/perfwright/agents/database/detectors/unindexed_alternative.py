@@ -1,0 +1,46 @@
+"""An OR that scans because one of its sides has no index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, PlanStep, Term
+from perfwright.agents.database.examples import artifacts, read
+from perfwright.agents.database.facts import access_finding, accesses_of, busy
+from perfwright.core import Detector, Finding, Layer, Scope
+
+
+def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
+    """Yield a finding for each scanned table with an OR whose sides an index could answer."""
+    for observation in busy(artifacts):
+        for step in observation.plan:
+            if step.action != "scan":
+                continue
+            for access in accesses_of(observation, step):
+                if access.branches and all(access.branches):
+                    yield access_finding(
+                        observation,
+                        access,
+                        evidence=f"scans {access.table} for an OR of {len(access.branches)} sides",
+                    )
+
+
+_EITHER = (
+    (Term(key='"customer"', column="customer", operator="="),),
+    (Term(key='"state"', column="state", operator="="),),
+)
+_SCAN = (PlanStep(detail="SCAN orders", table="orders", action="scan"),)
+RULE = Detector(
+    id="unindexed-alternative",
+    layer=Layer.DATABASE,
+    title="Index every side of the OR",
+    why="SQLite answers an OR by one index search for each side, but only if each side has one.",
+    needs=("workload",),
+    scope=Scope.COMPREHENSIVE,
+    find=find,
+    limits="An OR across two tables cannot be answered by indexes.",
+    fires_on=artifacts(read(Access(table="orders", alias="orders", branches=_EITHER), plan=_SCAN)),
+    silent_on=artifacts(
+        read(Access(table="orders", alias="orders", branches=(_EITHER[0], ())), plan=_SCAN)
+    ),
+)

@@ -1,0 +1,211 @@
+"""The two long steps of the database agent: looking, and trying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from perfwright.agents.database.artifacts import CacheTrial, DatabaseArtifacts, Observation
+from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.choosing import choose
+from perfwright.agents.database.probes.arms import fresh_copy
+from perfwright.agents.database.probes.catalog import read_catalog
+from perfwright.agents.database.probes.connection import open_scratch, target_errors
+from perfwright.agents.database.probes.observation import Observer
+from perfwright.agents.database.probes.replay import Replayer
+from perfwright.agents.database.probes.scratch import copy_target
+from perfwright.agents.database.probes.settings import try_larger_cache
+from perfwright.agents.database.probes.trials import ScratchTrials
+from perfwright.agents.database.whatif import Trial, Trials
+from perfwright.agents.database.workload import load_workload
+from perfwright.core import ChangeSpec, Clock, ConfigError, Progress, Proposal, Target
+
+MAX_NOTES = 8
+
+
+def examine(
+    target: Target,
+    *,
+    folder: Path,
+    workload: Path | None,
+    foreign_keys: bool | None,
+    clock: Clock,
+    progress: Progress,
+) -> DatabaseArtifacts:
+    """Copy a database and look at it.
+
+    Raises:
+        TargetError: If it cannot be copied.
+        ConfigError: If the workload cannot be used.
+    """
+    if workload is not None and not workload.is_file():
+        load_workload(workload)  # fails with the reason, before anything is copied
+    progress(f"copying {target}")
+    copy = folder / "a.db"
+    copy_target(target.path, copy, clock=clock, name=str(target))
+    trial = folder / "trial.db"
+    fresh_copy(copy, trial)
+    with target_errors(str(target)):
+        replayer = Replayer(open_scratch(trial, foreign_keys=False), path=trial, clock=clock)
+        try:
+            progress("reading the schema")
+            catalog = read_catalog(replayer.connection)
+            enforce = bool(catalog.foreign_keys) if foreign_keys is None else foreign_keys
+            replayer.connection.execute(f"PRAGMA foreign_keys={int(enforce)}")
+            return _observe(
+                replayer, catalog, workload=workload, enforce=enforce, progress=progress
+            )
+        finally:
+            replayer.close()
+            trial.unlink(missing_ok=True)
+
+
+def try_all(
+    artifacts: DatabaseArtifacts,
+    proposals: tuple[Proposal, ...],
+    *,
+    folder: Path,
+    foreign_keys: bool,
+    limit_s: float,
+    clock: Clock,
+    progress: Progress,
+) -> tuple[Proposal, ...]:
+    """Try proposals on a copy, for `limit_s` seconds at most; return those worth an experiment."""
+    path = folder / "trial.db"
+    fresh_copy(folder / "a.db", path)
+    replayer = Replayer(open_scratch(path, foreign_keys=foreign_keys), path=path, clock=clock)
+    began = clock.now()
+
+    def time_is_up(*, share: float = 1.0) -> bool:
+        return clock.now() - began > share * limit_s
+
+    try:
+        progress("measuring the workload on a copy")
+        trials = ScratchTrials(
+            replayer, catalog=artifacts.catalog, workload=artifacts.workload or ()
+        )
+        return choose(
+            artifacts,
+            proposals,
+            trials=_Told(trials, progress=progress, expected=len(proposals)),
+            time_is_up=time_is_up,
+        )
+    finally:
+        replayer.close()
+        path.unlink(missing_ok=True)
+
+
+def summary_of(artifacts: DatabaseArtifacts) -> dict[str, float | str]:
+    """What was looked at, for the report."""
+    catalog = artifacts.catalog
+    workload = artifacts.workload or ()
+    return {
+        "tables": len(catalog.tables),
+        "rows": sum(table.rows for table in catalog.tables),
+        "indexes": len(catalog.indexes),
+        "bytes": catalog.size_bytes,
+        "shapes": len(workload),
+        "statements": sum(o.shape.calls for o in workload),
+        "executable_shapes": sum(o.cost is not None for o in workload),
+        "replay_ms": round(sum(o.total_ms for o in workload), 3),
+        "sqlite": catalog.version,
+    }
+
+
+def _observe(
+    replayer: Replayer,
+    catalog: Catalog,
+    *,
+    workload: Path | None,
+    enforce: bool,
+    progress: Progress,
+) -> DatabaseArtifacts:
+    if workload is None:
+        return DatabaseArtifacts(catalog=catalog, notes=tuple(_without_workload()))
+    loaded = load_workload(workload, names=_names(catalog))
+    observer = Observer(replayer=replayer, catalog=catalog, foreign_keys=enforce)
+    seen = observer.observe(loaded.shapes, progress)
+    if not any(o.cost is not None for o in seen):
+        raise ConfigError(
+            field="workload",
+            value=str(workload),
+            problem=f"none of its statements runs on this database: {seen[0].problem}",
+        )
+    progress("trying a larger page cache")
+    cache: CacheTrial | None = try_larger_cache(replayer, seen, size_bytes=catalog.size_bytes)
+    return DatabaseArtifacts(
+        catalog=catalog,
+        workload=seen,
+        term_counts=observer.term_counts(seen),
+        cache=cache,
+        notes=(*loaded.notes, *_problems(seen), *_assumptions(catalog, enforce=enforce)),
+    )
+
+
+def _names(catalog: Catalog) -> frozenset[str]:
+    """Every identifier of the schema, folded."""
+    names = {name for t in catalog.tables for name in (t.name, *(c.name for c in t.columns))}
+    names |= {i.name for i in catalog.indexes} | {v.name for v in catalog.views}
+    return frozenset(name.casefold() for name in names)
+
+
+def _without_workload() -> Iterator[str]:
+    yield (
+        "no workload: judged are duplicate and redundant indexes, foreign keys without an index "
+        "and stale statistics"
+    )
+    yield (
+        "no workload: missing and unused indexes, sorts and settings cannot be judged; record one "
+        "with `perfwright record` or give --workload FILE"
+    )
+
+
+def _problems(seen: tuple[Observation, ...]) -> Iterator[str]:
+    bad = [o for o in seen if o.problem is not None]
+    for observation in bad[:MAX_NOTES]:
+        yield (
+            f"{observation.shape.calls} calls {observation.problem}: "
+            f"{observation.shape.text[:100]}"
+        )
+    if len(bad) > MAX_NOTES:
+        yield f"{len(bad) - MAX_NOTES} more statements could not be executed or analysed"
+    slow = [o for o in seen if o.cost is not None and o.cost.timed_out]
+    for observation in slow[:MAX_NOTES]:
+        yield f"stopped after its time limit, its cost is a lower bound: {observation.shape.text}"
+
+
+def _assumptions(catalog: Catalog, *, enforce: bool) -> Iterator[str]:
+    if catalog.foreign_keys:
+        state = "on" if enforce else "off"
+        yield f"measured with PRAGMA foreign_keys={state}; set it as the program does"
+
+
+class _Told:
+    """Trials that tell how far they are."""
+
+    def __init__(self, trials: Trials, *, progress: Progress, expected: int) -> None:
+        self._trials, self._progress, self._expected = trials, progress, expected
+        self._done = 0
+
+    def total_ms(self) -> float:
+        """As the trials say."""
+        return self._trials.total_ms()
+
+    def write_ms(self) -> float:
+        """As the trials say."""
+        return self._trials.write_ms()
+
+    def try_out(self, change: ChangeSpec) -> Trial | None:
+        """Tell, then try."""
+        self._done += 1
+        self._progress(f"trial {self._done} (of about {self._expected}): {change.summary}")
+        return self._trials.try_out(change)
+
+    def accept(self, change: ChangeSpec) -> None:
+        """Tell, then accept."""
+        self._progress(f"chosen: {change.summary}")
+        self._trials.accept(change)
+
+    def withdraw(self, change: ChangeSpec) -> None:
+        """As the trials do."""
+        self._trials.withdraw(change)

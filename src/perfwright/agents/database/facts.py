@@ -1,0 +1,88 @@
+"""What detectors tell remedies, beyond the words of a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from perfwright.agents.database.artifacts import (
+    Access,
+    DatabaseArtifacts,
+    Observation,
+    PlanStep,
+)
+from perfwright.agents.database.catalog import ForeignKey
+from perfwright.core import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFacts:
+    """A statement reads a table in a way that an index could serve."""
+
+    shape: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFacts:
+    """An index costs more than it gives."""
+
+    index: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKeyFacts:
+    """Nothing finds the children of a parent row."""
+
+    key: ForeignKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsFacts:
+    """What the planner believes about these tables is not so."""
+
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFacts:
+    """Settings under which the reads were faster."""
+
+    cache_kib: int
+    mmap_bytes: int
+    saved_ms: float
+
+
+MIN_STEPS = 150  # a point lookup takes about 15; below, there is nothing to gain
+
+
+def busy(artifacts: DatabaseArtifacts) -> Iterator[Observation]:
+    """Yield the statements that could be executed and do more than look up a row."""
+    for observation in artifacts.workload or ():
+        if observation.cost is not None and observation.cost.steps >= MIN_STEPS:
+            yield observation
+
+
+def accesses_of(observation: Observation, step: PlanStep) -> Iterator[Access]:
+    """Yield the accesses that a line of the plan is about."""
+    name = (step.table or "").casefold()
+    for access in observation.accesses:
+        if name in {access.alias.casefold(), access.table.casefold()}:
+            yield access
+
+
+def access_finding(
+    observation: Observation, access: Access, *, evidence: str, confidence: float = 1.0
+) -> Finding:
+    """Build the finding that a statement reads a table badly."""
+    cost = observation.cost
+    calls = observation.shape.calls
+    each = f"{calls} calls of {cost.ms:.2f} ms" if cost else f"{calls} calls"
+    return Finding(
+        subject=observation.shape.text,
+        evidence=f"{evidence}; {each}{' at least' if cost and cost.timed_out else ''}",
+        cost=observation.total_ms,
+        confidence=confidence,
+        facts=AccessFacts(shape=observation.shape.id, access=access),
+    )

@@ -1,0 +1,1 @@
+"""Everything of the database agent that touches a database."""

@@ -1,0 +1,88 @@
+"""Which samples one run of a bench executes, and how much each of them counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perfwright.agents.database.artifacts import Observation, Sample
+from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.probes.observation import spread
+from perfwright.agents.database.probes.room import room_for
+
+RUN_MS = 60.0  # wanted length of one run; a pair of them is then well below the machine's drift
+SHORTEST_MS = 10.0
+STATEMENT_CAP_S = 0.3  # charged for a statement that would take longer
+MAX_EXECUTIONS = 400
+MAX_REPEATS = 20
+WRITE_OVERHEAD_MS = 0.1  # of the transaction around a write, uncounted but waited for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One execution of a run."""
+
+    shape: str
+    write: bool
+    sample: Sample
+    room: tuple[str, ...]
+    weight: float
+    """Executions of the workload that it stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The executions of one run, in order, and how often the whole is repeated."""
+
+    items: tuple[Item, ...]
+    repeats: int
+
+
+def plan_run(observations: tuple[Observation, ...], catalog: Catalog) -> Schedule:
+    """Choose samples so that a run is short and says most where most time goes."""
+    counts = _allot(observations)
+    items = []
+    for observation in observations:
+        samples = spread(observation.shape.samples, counts[observation.shape.id])
+        write = observation.shape.write
+        items += [
+            Item(
+                shape=observation.shape.id,
+                write=write,
+                sample=sample,
+                room=room_for(sample, catalog) if write else (),
+                weight=observation.shape.calls / len(samples),
+            )
+            for sample in samples
+        ]
+    total_ms = sum(_expected_ms(o) * counts[o.shape.id] for o in observations)
+    repeats = int(min(MAX_REPEATS, max(1.0, SHORTEST_MS / total_ms))) if total_ms else 1
+    return Schedule(items=tuple(items), repeats=repeats)
+
+
+def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
+    """Give each shape one sample, then the next one where the sum is least certain."""
+    counts = {o.shape.id: 1 for o in observations}
+    spent = sum(map(_expected_ms, observations))
+    while spent < RUN_MS and sum(counts.values()) < MAX_EXECUTIONS:
+        open_shapes = [
+            o
+            for o in observations
+            if counts[o.shape.id] < len(o.shape.samples) and spent + _expected_ms(o) <= RUN_MS
+        ]
+        if not open_shapes:
+            break
+        best = max(
+            open_shapes,
+            key=lambda o: (o.shape.calls * _expected_ms(o) / counts[o.shape.id], o.shape.id),
+        )
+        counts[best.shape.id] += 1
+        spent += _expected_ms(best)
+    return counts
+
+
+def _expected_ms(observation: Observation) -> float:
+    cost = observation.cost
+    if cost is None:
+        return 0.0
+    overhead = WRITE_OVERHEAD_MS if observation.shape.write else 0.0
+    return min(cost.ms, STATEMENT_CAP_S * 1e3) + overhead

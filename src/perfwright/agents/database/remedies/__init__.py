@@ -1,0 +1,1 @@
+"""Pure rules that turn findings of the database agent into proposals."""

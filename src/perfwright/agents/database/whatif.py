@@ -1,0 +1,251 @@
+"""What a change would bring, as it was seen on a scratch copy; and the choice among changes.
+
+Nothing here touches a database: `Trials` is implemented by the probe that really builds indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from perfwright.core import ChangeSpec
+
+
+FIRST_LOOK_SHARE = 0.65  # of the time; the rest is for choosing among what was seen
+OVERWHELMING = 0.2  # of the workload's cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The effect of one change on the workload, next to what was chosen before."""
+
+    saved: Mapping[str, float]
+    """Milliseconds per replay of the workload that each read shape gets cheaper; negative: dearer."""
+    write_ms: float = 0.0
+    """What all writes cost more; negative when they get cheaper."""
+    size_bytes: int = 0
+    """Index bytes added; negative when some are freed."""
+    worse: tuple[str, ...] = ()
+    """Read shapes that got dearer by more than a tenth."""
+
+    @property
+    def read_ms(self) -> float:
+        """What all reads get cheaper."""
+        return sum(self.saved.values())
+
+    @property
+    def net_ms(self) -> float:
+        """What the workload gets cheaper."""
+        return self.read_ms - self.write_ms
+
+
+class Trials(Protocol):
+    """Tries changes on a scratch copy."""
+
+    def total_ms(self) -> float:
+        """Cost of one replay of the workload with what was chosen so far."""
+
+    def write_ms(self) -> float:
+        """The part of it that is due to writes."""
+
+    def try_out(self, change: ChangeSpec) -> Trial | None:
+        """Make a change, look, take it back; None when it cannot be made."""
+
+    def accept(self, change: ChangeSpec) -> None:
+        """Make a change for good."""
+
+    def withdraw(self, change: ChangeSpec) -> None:
+        """Take an accepted change back for good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A change that may be chosen."""
+
+    change: ChangeSpec
+    table: str
+    expected_ms: float
+    """Cost of the statements that it is meant for: the costliest are tried first."""
+    demand: float = 1.0
+    """How many times its write cost an index has to bring: above 1 where writes dominate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A chosen change and its effect at the time of choosing."""
+
+    change: ChangeSpec
+    trial: Trial
+    before_ms: float
+    """Cost of the whole workload before it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Rules:
+    """When a change is worth it."""
+
+    database_bytes: int
+    min_share: float = 0.005
+    """Of what the workload still costs, a change has to save at least this share."""
+    byte_price: float = 0.35
+    """An index as large as the database has to save this share of what is left after it."""
+    max_write_growth: float = 0.06
+    """All choices together may make the writes this much dearer, so that noise stays below 0.1."""
+    drop_loss: float = 0.002
+    """Dropping an index may cost this share of the workload."""
+
+    def value(self, trial: Trial, *, total_ms: float, demand: float = 1.0) -> float:
+        """Milliseconds that a change is worth after its bytes are paid for."""
+        net = trial.read_ms - max(trial.write_ms * demand, trial.write_ms)
+        left = max(total_ms - net, 0.0)
+        price = self.byte_price * left * trial.size_bytes / max(self.database_bytes, 1)
+        return net - price
+
+    def worthwhile(self, value: float, *, total_ms: float) -> bool:
+        """Whether that is enough."""
+        return value > self.min_share * total_ms
+
+
+@dataclass(slots=True)
+class _Entry:
+    option: Option
+    trial: Trial
+    fresh: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Greedy:
+    """Chooses changes one after the other, each in the presence of those before."""
+
+    trials: Trials
+    rules: Rules
+    time_is_up: Deadline
+    chosen: list[Choice] = field(default_factory=list)
+    write_growth_ms: float = 0.0
+    write_base_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.write_base_ms = self.trials.write_ms()
+
+    def drop(self, options: Sequence[Option]) -> None:
+        """Accept every removal that no statement misses."""
+        for option in options:
+            if self.time_is_up():
+                return
+            total = self.trials.total_ms()
+            trial = self.trials.try_out(option.change)
+            if trial is None or trial.worse or trial.net_ms < -self.rules.drop_loss * total:
+                continue
+            self._take(option, trial, total)
+
+    def add(self, options: Sequence[Option]) -> None:
+        """Choose additions until nothing left is worth its price."""
+        entries = self._first_look(options)
+        while entries and not self.time_is_up():
+            total = self.trials.total_ms()
+            best = self._best(entries, total)
+            if not self.rules.worthwhile(self._value(best, total), total_ms=total):
+                return
+            if best.fresh:
+                self._take_entry(entries, best, total)
+            else:
+                self._refresh(entries, best)
+
+    def _best(self, entries: list[_Entry], total_ms: float) -> _Entry:
+        entries.sort(key=lambda e: (-self._value(e, total_ms), e.option.change.subject))
+        return entries[0]
+
+    def _refresh(self, entries: list[_Entry], entry: _Entry) -> None:
+        trial = self.trials.try_out(entry.option.change)
+        if trial is None:
+            entries.remove(entry)
+        else:
+            entry.trial, entry.fresh = trial, True
+
+    def _take_entry(self, entries: list[_Entry], entry: _Entry, total_ms: float) -> None:
+        entries.remove(entry)
+        if self._fits(entry.trial):
+            self._take(entry.option, entry.trial, total_ms)
+            self._mark_stale(entries, entry)
+
+    def prune(self) -> None:
+        """Take back what later choices made superfluous."""
+        for choice in [c for c in self.chosen[:-1] if c.trial.size_bytes > 0]:
+            if self.time_is_up():
+                return
+            total = self.trials.total_ms()
+            inverse = ChangeSpec(
+                kind=choice.change.kind,
+                subject=choice.change.subject,
+                apply=choice.change.revert,
+                revert=choice.change.apply,
+                summary=f"without {choice.change.subject}",
+            )
+            trial = self.trials.try_out(inverse)
+            if trial is None:
+                continue
+            worth = -self.rules.value(trial, total_ms=total)
+            if not self.rules.worthwhile(worth, total_ms=total):
+                self.trials.withdraw(choice.change)
+                self.write_growth_ms -= choice.trial.write_ms
+                self.chosen.remove(choice)
+
+    def _first_look(self, options: Sequence[Option]) -> list[_Entry]:
+        """Try every option once, those for the costliest statements first.
+
+        What halves the workload is taken as soon as its rivals for the same statement were seen:
+        a statement that takes seconds would otherwise be run again for every other option.
+        """
+        entries: list[_Entry] = []
+        ranked = sorted(options, key=lambda o: (-o.expected_ms, o.change.subject))
+        for place, option in enumerate(ranked):
+            if self.time_is_up(share=FIRST_LOOK_SHARE):
+                break
+            trial = self.trials.try_out(option.change)
+            if trial is not None and trial.net_ms > 0:
+                entries.append(_Entry(option, trial))
+            last = place + 1 == len(ranked) or ranked[place + 1].expected_ms < option.expected_ms
+            if last:
+                self._take_overwhelming(entries)
+        return entries
+
+    def _take_overwhelming(self, entries: list[_Entry]) -> None:
+        while entries and not self.time_is_up():
+            total = self.trials.total_ms()
+            best = self._best(entries, total)
+            if self._value(best, total) < OVERWHELMING * total:
+                return
+            if best.fresh:
+                self._take_entry(entries, best, total)
+            else:
+                self._refresh(entries, best)
+
+    def _value(self, entry: _Entry, total_ms: float) -> float:
+        return self.rules.value(entry.trial, total_ms=total_ms, demand=entry.option.demand)
+
+    def _fits(self, trial: Trial) -> bool:
+        """Whether the writes stay within their limit, or the reads pay for them many times."""
+        growth = self.write_growth_ms + trial.write_ms
+        limit = self.rules.max_write_growth * self.write_base_ms
+        return trial.write_ms <= 0 or growth <= limit
+
+    def _take(self, option: Option, trial: Trial, total_ms: float) -> None:
+        self.trials.accept(option.change)
+        self.write_growth_ms += trial.write_ms
+        self.chosen.append(Choice(change=option.change, trial=trial, before_ms=total_ms))
+
+    @staticmethod
+    def _mark_stale(entries: list[_Entry], taken: _Entry) -> None:
+        """What helps other statements on other tables is unaffected by the choice."""
+        touched = set(taken.trial.saved)
+        for entry in entries:
+            if entry.option.table == taken.option.table or touched & set(entry.trial.saved):
+                entry.fresh = False
+
+
+class Deadline(Protocol):
+    """Answers whether the time for choosing is over."""
+
+    def __call__(self, *, share: float = 1.0) -> bool:
+        """Whether that share of the time is over."""

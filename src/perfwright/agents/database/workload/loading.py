@@ -1,0 +1,145 @@
+"""Workload files: `.sql` scripts, and JSON lines `{"sql", "ms"?, "params"?, "count"?}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfwright.agents.database.artifacts import Parameters, Shape
+from perfwright.agents.database.workload.lexing import split_statements
+from perfwright.agents.database.workload.shapes import Execution, ShapeCollector
+from perfwright.core import ConfigError
+
+MAX_SHAPES = 2_000  # beyond, values are hidden in the text where they cannot be told from names
+MAX_NOTES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A workload as it was read."""
+
+    shapes: tuple[Shape, ...]
+    executions: int
+    notes: tuple[str, ...] = ()
+    """Lines that were left out, and why."""
+
+
+class _LineError(ValueError):
+    """One line cannot be used; the others can."""
+
+
+def load_workload(path: Path, *, names: frozenset[str] = frozenset()) -> Workload:
+    """Read a workload file.
+
+    Args:
+        path: A `.sql` script, or JSON lines.
+        names: Every identifier of the schema, folded.
+
+    Raises:
+        ConfigError: If there is no file, it cannot be read, or no line of it can be used.
+    """
+    text = _read(path)
+    lines = _script(text) if path.suffix.lower() == ".sql" else _json_lines(text)
+    collector = ShapeCollector(names=names)
+    executions, skipped, bad = 0, 0, list[str]()
+    for number, entry in lines:
+        if isinstance(entry, _LineError):
+            bad.append(f"line {number}: {entry}")
+        elif collector.add(entry):
+            executions += entry.count
+        else:
+            skipped += 1
+    if not executions:
+        raise ConfigError(field="workload", value=str(path), problem=_nothing(bad, skipped))
+    notes = [f"workload: {note}, left out" for note in bad[:MAX_NOTES]]
+    if len(bad) > MAX_NOTES:
+        notes.append(f"workload: {len(bad) - MAX_NOTES} more lines left out for such reasons")
+    if skipped:
+        notes.append(f"workload: {skipped} statements neither read nor write rows, left out")
+    shapes = collector.shapes()
+    if len(shapes) > MAX_SHAPES:
+        notes.append(f"workload: only the first {MAX_SHAPES} of {len(shapes)} shapes are judged")
+    return Workload(shapes=shapes[:MAX_SHAPES], executions=executions, notes=tuple(notes))
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        problem = "there is no such file"
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or error})"
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 text (byte {error.start})"
+    else:
+        if text.strip():
+            return text
+        problem = "is empty"
+    raise ConfigError(field="workload", value=str(path), problem=problem)
+
+
+def _nothing(bad: list[str], skipped: int) -> str:
+    if bad:
+        return f"no line of it can be used; {bad[0]}"
+    return f"holds no SELECT, INSERT, UPDATE or DELETE ({skipped} other statements)"
+
+
+def _script(text: str) -> Iterator[tuple[int, Execution | _LineError]]:
+    for number, sql in split_statements(text):
+        yield number, Execution(sql=sql)
+
+
+def _json_lines(text: str) -> Iterator[tuple[int, Execution | _LineError]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, _execution(line)
+        except _LineError as error:
+            yield number, error
+
+
+def _execution(line: str) -> Execution:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _LineError(f"is not JSON ({error})") from None
+    if not isinstance(entry, dict) or not isinstance(entry.get("sql"), str):
+        raise _LineError('has no "sql" text')
+    if not entry["sql"].strip():
+        raise _LineError('has an empty "sql"')
+    return Execution(
+        sql=entry["sql"],
+        parameters=_parameters(entry.get("params")),
+        ms=_amount(entry, "ms"),
+        count=max(1, int(_amount(entry, "count") or 1)),
+    )
+
+
+def _amount(entry: dict[str, object], name: str) -> float | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _LineError(f'"{name}" is not a number')
+    if not 0 <= value < 1e15:
+        raise _LineError(f'"{name}" is out of range')
+    return float(value)
+
+
+def _parameters(value: object) -> Parameters:
+    match value:
+        case None:
+            return None
+        case list() if all(map(_is_scalar, value)):
+            return tuple(value)
+        case dict() if all(map(_is_scalar, value.values())):
+            return {str(key).lstrip(":@$"): entry for key, entry in value.items()}
+        case _:
+            raise _LineError('"params" is neither a list nor an object of plain values')
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)

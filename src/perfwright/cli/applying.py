@@ -1,0 +1,71 @@
+"""Makes proven changes on the real target, with a plan first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from perfwright.cli.console import messages
+from perfwright.container import Workspace
+from perfwright.core import ExperimentRecord, Outcome
+from perfwright.experiments.ledger import ChangeEntry, ChangeState, RunRecord
+
+
+def kept_experiments(record: RunRecord) -> list[ExperimentRecord]:
+    """The experiments whose changes are proven, in the order in which they were proven."""
+    return [
+        experiment
+        for experiment in record.experiments
+        if experiment.verdict.outcome is Outcome.KEPT
+    ]
+
+
+def apply_kept(
+    record: RunRecord,
+    *,
+    workspace: Workspace,
+    yes: bool,
+    only: Sequence[ExperimentRecord] | None = None,
+) -> tuple[ChangeEntry, ...]:
+    """Show the plan, ask, and make the proven changes of a run one after the other.
+
+    Raises:
+        ChangeError: If one cannot be made; those before it stay, the rest is not begun.
+    """
+    console = messages()
+    standing = {entry.experiment for entry in workspace.ledger.changes(ChangeState.KEPT)}
+    wanted = kept_experiments(record) if only is None else list(only)
+    planned = [experiment for experiment in wanted if experiment.id not in standing]
+    if not planned:
+        console.print("There is nothing to apply.")
+        return ()
+    console.print(f"On {record.target}:", markup=False)
+    for experiment in planned:
+        console.print(f"  {experiment.id}  {experiment.proposal.change.summary}", markup=False)
+    if not yes and not click.confirm("Make these changes?", err=True):
+        return ()
+    return tuple(
+        _apply_one(experiment, record=record, workspace=workspace) for experiment in planned
+    )
+
+
+def _apply_one(
+    experiment: ExperimentRecord, *, record: RunRecord, workspace: Workspace
+) -> ChangeEntry:
+    earlier = [entry for entry in workspace.ledger.changes() if entry.experiment == experiment.id]
+    entry = ChangeEntry(
+        id=f"{experiment.id}/{len(earlier) + 1}",
+        run=record.id,
+        experiment=experiment.id,
+        target=record.target,
+        spec=experiment.proposal.change,
+        state=ChangeState.INTENDED,
+    )
+    done = workspace.applier.apply(entry)
+    messages().print(
+        f"applied {done.id}: {done.spec.summary}  (undo: perfwright undo {done.id})",
+        style="green",
+        markup=False,
+    )
+    return done

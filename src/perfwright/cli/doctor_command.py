@@ -1,0 +1,154 @@
+"""`perfwright doctor`: what is here, what is missing, and the command that adds it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from perfwright._version import __version__
+from perfwright.cli.console import ERROR, MET, output, print_json
+from perfwright.cli.options import json_option, ledger_option
+from perfwright.container import open_workspace
+from perfwright.core import PerfwrightError, SystemClock, format_size
+
+_BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
+_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    needed_for: str = ""
+    remedy: str = ""
+    """The command that adds what is missing."""
+    required: bool = False
+
+
+@click.command("doctor")
+@ledger_option
+@json_option
+def command(*, ledger: str | None, as_json: bool) -> int:
+    """Say what is installed and reachable, and how to add what is missing.
+
+    Exit code 2 when something is missing that every run needs.
+    """
+    checks = [*_core(ledger), *_optional()]
+    if as_json:
+        rows = [{name: getattr(check, name) for name in Check.__slots__} for check in checks]
+        print_json({"schema": "perfwright/doctor/1", "version": __version__, "checks": rows})
+    else:
+        _show(checks)
+    return ERROR if any(check.required and not check.ok for check in checks) else MET
+
+
+def _core(ledger: str | None) -> Iterator[Check]:
+    yield Check(name="Python", ok=True, found=f"{platform.python_version()} at {sys.executable}")
+    yield Check(name="processors", ok=True, found=_load())
+    yield Check(
+        name="SQLite",
+        ok=sqlite3.sqlite_version_info >= (3, 31),
+        found=sqlite3.sqlite_version,
+        needed_for="SQLite targets and the ledger",
+        remedy="install a Python built with SQLite 3.31 or newer",
+        required=True,
+    )
+    yield Check(
+        name="SQLite dbstat",
+        ok=_has_dbstat(),
+        found="yes" if _has_dbstat() else "not compiled in",
+        needed_for="exact sizes; without it they are estimated",
+    )
+    yield _ledger(ledger)
+    free = shutil.disk_usage(Path.cwd()).free
+    yield Check(
+        name="disk",
+        ok=free > 2**30,
+        found=f"{format_size(free)} free here",
+        needed_for="copies of the database",
+        remedy="three times the size of the database must be free",
+    )
+
+
+def _ledger(location: str | None) -> Check:
+    try:
+        with open_workspace(location, clock=SystemClock()) as workspace:
+            count = len(workspace.ledger.runs())
+            found = f"{workspace.ledger.location}, {count} run{'s' * (count != 1)}"
+        return Check(name="ledger", ok=True, found=found)
+    except PerfwrightError as error:
+        return Check(name="ledger", ok=False, found=str(error), required=True)
+
+
+def _optional() -> Iterator[Check]:
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    yield Check(
+        name="browser",
+        ok=browser is not None,
+        found=browser or "none on PATH",
+        needed_for="the front-end agent",
+        remedy="install your system's chromium package",
+    )
+    yield _library("psycopg", needed_for="PostgreSQL targets and ledgers")
+    yield _library("redis", needed_for="the shared cache and limits")
+    yield _library("distributed", needed_for="runs on several machines")
+    keys = [key for key in _KEYS if os.environ.get(key)]
+    yield Check(
+        name="LLM key",
+        ok=bool(keys),
+        found=", ".join(keys) or "none in the environment",
+        needed_for="explanations and proposals by a model; rules work without",
+        remedy=f"export {_KEYS[0]}=...",
+    )
+
+
+def _library(name: str, *, needed_for: str) -> Check:
+    ok = find_spec(name) is not None
+    return Check(
+        name=name,
+        ok=ok,
+        found="installed" if ok else "not installed",
+        needed_for=needed_for,
+        remedy=f"pip install {name}",
+    )
+
+
+def _load() -> str:
+    one, five, _ = os.getloadavg()
+    return f"{os.cpu_count()}, load {one:.1f} (1 min), {five:.1f} (5 min)"
+
+
+def _has_dbstat() -> bool:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("SELECT 1 FROM dbstat LIMIT 1")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def _show(checks: list[Check]) -> None:
+    console = output()
+    console.print(f"perfwright {__version__}")
+    for check in checks:
+        mark = ("ok", "green") if check.ok else ("missing", "red" if check.required else "yellow")
+        line = Text.assemble((f"  {mark[0]:<8}", mark[1]), f"{check.name}: {check.found}")
+        if not check.ok and check.needed_for:
+            line.append(f"\n            for {check.needed_for}", style="dim")
+        if not check.ok and check.remedy:
+            line.append(f"\n            {check.remedy}", style="dim")
+        console.print(line, soft_wrap=True)

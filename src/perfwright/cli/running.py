@@ -1,0 +1,100 @@
+"""Carries out a run for a command: engine, signals, progress, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Sequence
+
+from perfwright.cli.console import ERROR, MET, MISSED, UNSURE, messages
+from perfwright.cli.progress import RunProgress
+from perfwright.container import Assignment, Workspace, build_agents, open_workspace
+from perfwright.core import Outcome, Proposal, SystemClock
+from perfwright.experiments.ledger import RunRecord
+from perfwright.optimizer import Run, RunOptions
+from perfwright.orchestrator import LocalEngine
+
+
+def open_and_report(location: str | None) -> Workspace:
+    """Open the workspace and say what had to be repaired."""
+    workspace = open_workspace(location, clock=SystemClock())
+    for entry in workspace.recovered:
+        messages().print(
+            f"recovered: {entry.spec.summary} was left undecided by a crash and was taken back",
+            style="yellow",
+            markup=False,
+        )
+    return workspace
+
+
+def carry_out(
+    assignment: Assignment,
+    *,
+    command: str,
+    options: RunOptions,
+    workspace: Workspace,
+    given: Sequence[Proposal] | None = None,
+) -> RunRecord:
+    """Run to the end, or until Ctrl-C or SIGTERM; what was in flight is taken back either way."""
+    scratch = workspace.scratch()
+    with RunProgress(messages()) as progress:
+        run = Run(
+            command=command,
+            target=absolute(assignment),
+            agents=build_agents(assignment, scratch=scratch),
+            ledger=workspace.ledger,
+            engine=LocalEngine(clock=SystemClock()),
+            clock=SystemClock(),
+            options=options,
+            observe=progress,
+        )
+        try:
+            return asyncio.run(_until_stopped(run, given, look_only=command == "profile"))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def absolute(assignment: Assignment) -> str:
+    """The target by a name that stays true from another folder."""
+    return f"sqlite:///{assignment.target.path.absolute()}"
+
+
+async def _until_stopped(
+    run: Run, given: Sequence[Proposal] | None, *, look_only: bool
+) -> RunRecord:
+    """Turn SIGTERM into a cancellation, as asyncio does with Ctrl-C."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - we are in one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await run.carry_out(given=given, look_only=look_only)
+    finally:
+        await run.engine.close()
+
+
+def exit_code(record: RunRecord) -> int:
+    """Turn a run into the exit code that scripts read."""
+    outcomes = [experiment.verdict.outcome for experiment in record.experiments]
+    if record.failures and not (outcomes or record.findings):
+        return ERROR
+    if record.goals:
+        states = [goal.met for goal in record.goals]
+        return MISSED if False in states else UNSURE if None in states else MET
+    if record.command == "try":
+        return _exit_of_try(outcomes)
+    if Outcome.KEPT not in outcomes and Outcome.INCONCLUSIVE in outcomes:
+        return UNSURE
+    return MET
+
+
+def _exit_of_try(outcomes: Sequence[Outcome]) -> int:
+    by_outcome = {
+        Outcome.KEPT: MET,
+        Outcome.REJECTED: MISSED,
+        Outcome.INCONCLUSIVE: UNSURE,
+        Outcome.FAILED: ERROR,
+    }
+    return by_outcome[outcomes[0]] if outcomes else ERROR

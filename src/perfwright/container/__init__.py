@@ -1,0 +1,18 @@
+"""The one place that builds real objects from a configuration."""
+
+from perfwright.container.assembly import Assignment, build_agents, multi_agent_profiler, resolve
+from perfwright.container.config import FILE_NAME, Config, load_config
+from perfwright.container.workspace import Workspace, bind_change, open_workspace
+
+__all__ = [
+    "Assignment",
+    "Config",
+    "FILE_NAME",
+    "Workspace",
+    "bind_change",
+    "build_agents",
+    "load_config",
+    "multi_agent_profiler",
+    "open_workspace",
+    "resolve",
+]

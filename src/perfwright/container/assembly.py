@@ -1,0 +1,132 @@
+"""Builds the agents of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfwright.container.config import load_config
+from perfwright.core import (
+    Agent,
+    ConfigError,
+    Dimension,
+    Goal,
+    Target,
+    TargetKind,
+    UnknownTargetError,
+    parse_goal,
+    parse_target,
+)
+
+WRITE_METRIC = "write_time"
+DEFAULT_WRITE_TOLERANCE = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A target, resolved: what the agents look at and with which workload."""
+
+    target: Target
+    workload: Path | None
+    write_tolerance: float = DEFAULT_WRITE_TOLERANCE
+
+
+def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] = ()) -> Assignment:
+    """Turn what the user gave into what the agents need; a folder is read for its configuration.
+
+    Raises:
+        TargetError: If there is nothing that an agent can look at.
+        ConfigError: If a setting cannot be used.
+        GrammarError: If a guardrail does not parse.
+    """
+    target = parse_target(text)
+    guardrails = list(quality)
+    if target.kind is TargetKind.FOLDER:
+        config = load_config(target.path)
+        guardrails += config.quality.metrics
+        if config.quality.answers not in (None, "same"):
+            raise ConfigError(
+                field="quality.answers", value=config.quality.answers, problem="must be 'same'"
+            )
+        if workload is None and config.database.workload is not None:
+            workload = target.path / config.database.workload
+        target = _database_of(target, config.database.url)
+    return Assignment(
+        target=target, workload=workload, write_tolerance=_write_tolerance(guardrails)
+    )
+
+
+def build_agents(assignment: Assignment, *, scratch: Path | None) -> list[Agent]:
+    """Build the agents that can look at a target.
+
+    Raises:
+        UnknownTargetError: If no agent can.
+    """
+    if assignment.target.kind is TargetKind.SQLITE:
+        from perfwright.agents.database import DatabasePerformanceAgent
+
+        return [
+            DatabasePerformanceAgent(
+                assignment.target,
+                workload=assignment.workload,
+                scratch=scratch,
+                write_tolerance=assignment.write_tolerance,
+            )
+        ]
+    raise UnknownTargetError(
+        target=str(assignment.target),
+        problem=f"no agent can look at a target of the kind {assignment.target.kind} yet",
+        remedy="give an SQLite database, or a folder whose perfwright.toml names one",
+    )
+
+
+def multi_agent_profiler(
+    target: str, *, workload: Path | str | None = None
+) -> dict[str, dict[str, object]]:
+    """Let every agent that knows this kind of target look at it, read-only.
+
+    Returns:
+        By the agent's class name: its summary, its findings (costliest first) and notes.
+
+    Raises:
+        TargetError: If no agent can look at the target.
+        ConfigError: If the workload cannot be used.
+    """
+    assignment = resolve(target, workload=Path(workload) if workload is not None else None)
+    agents = build_agents(assignment, scratch=None)
+    return {agent.name: agent.profile() for agent in agents}
+
+
+def _database_of(folder: Target, url: str | None) -> Target:
+    if url is None:
+        raise UnknownTargetError(
+            target=folder.location,
+            problem="is a folder without a perfwright.toml that names a database",
+            remedy=f"run: perfwright init {folder.location}",
+        )
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        return parse_target(str(folder.path / url.removeprefix("sqlite:///")))
+    return parse_target(url)
+
+
+def _write_tolerance(guardrails: Sequence[str]) -> float:
+    """Read the guardrails that a database run knows: `answers=same` and `write_time<=+N%`."""
+    tolerance = DEFAULT_WRITE_TOLERANCE
+    for text in guardrails:
+        if text.replace(" ", "") == "answers=same":
+            continue  # always on: a change that alters an answer is never kept
+        goal = parse_goal(text, what="guardrail")
+        tolerance = _tolerance_of(goal)
+    return tolerance
+
+
+def _tolerance_of(goal: Goal) -> float:
+    known = goal.metric == WRITE_METRIC and goal.operator in ("<", "<=")
+    if not known or goal.value.dimension is not Dimension.SHARE or goal.selector:
+        raise ConfigError(
+            field="quality",
+            value=goal.text,
+            problem="a database run knows 'answers=same' and 'write_time<=+N%'",
+        )
+    return goal.value.value

@@ -1,0 +1,105 @@
+"""The ledger, the scratch space and the changes of one working folder, opened and repaired."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfwright.core import (
+    Change,
+    Clock,
+    ConfigError,
+    LedgerError,
+    TargetKind,
+    is_alive,
+    parse_target,
+)
+from perfwright.experiments.changes import SqliteChange
+from perfwright.experiments.ledger import Applier, ChangeEntry, Ledger
+
+HOME = ".perfwright"
+LEDGER_VARIABLE = "PERFWRIGHT_LEDGER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything that outlives a run. Use as a context manager."""
+
+    ledger: Ledger
+    applier: Applier
+    folder: Path
+    recovered: tuple[ChangeEntry, ...]
+    """Changes that an earlier crash had left undecided and that were taken back just now."""
+
+    def __enter__(self) -> Workspace:
+        """Return the workspace."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the ledger."""
+        self.ledger.close()
+
+    def scratch(self) -> Path:
+        """Make an empty folder for copies; removed when its process is gone."""
+        parent = self.folder / "scratch"
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+
+
+def open_workspace(location: str | None, *, clock: Clock) -> Workspace:
+    """Open the ledger, sweep up after processes that died, take back what they left undecided.
+
+    Args:
+        location: Path or URL of the ledger; else the environment's, else `.perfwright` here.
+        clock: Dates the entries.
+
+    Raises:
+        LedgerError: If the ledger cannot be used.
+        RevertError: If something undecided could not be taken back; nothing else is done then.
+    """
+    place = location or os.environ.get(LEDGER_VARIABLE) or str(Path(HOME) / "ledger.db")
+    ledger = Ledger(place, clock=clock)
+    folder = ledger.folder or Path(HOME).absolute()
+    _ignore_in_git(folder)
+    _sweep(folder / "scratch")
+    ledger.close_orphans()
+    applier = Applier(ledger=ledger, bind=bind_change)
+    return Workspace(ledger=ledger, applier=applier, folder=folder, recovered=applier.recover())
+
+
+def bind_change(entry: ChangeEntry) -> Change:
+    """Build the change of a ledger entry against its real target.
+
+    Raises:
+        ConfigError: If this version knows no change of that kind.
+    """
+    target = parse_target(entry.target)
+    if target.kind is TargetKind.SQLITE and entry.spec.kind == "sqlite-ddl":
+        return SqliteChange(target.path, entry.spec)
+    raise ConfigError(
+        field="change.kind",
+        value=entry.spec.kind,
+        problem="cannot be made from outside; the report says what to set in your program",
+    )
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove the copies of processes that are gone."""
+    for leftover in scratch.glob("*-*"):
+        owner = leftover.name.partition("-")[0]
+        if owner.isdigit() and not is_alive(int(owner)):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _ignore_in_git(folder: Path) -> None:
+    """Keep ledgers and copies out of the user's commits without touching their own files."""
+    marker = folder / ".gitignore"
+    if folder.name != HOME or marker.exists():
+        return
+    try:
+        marker.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise LedgerError(f"{folder} cannot be written to: {error.strerror}") from error
