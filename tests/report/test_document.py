@@ -80,7 +80,7 @@ def test_predicted_and_measured_stand_side_by_side() -> None:
 def test_numbers_that_json_does_not_have_become_null(value: float) -> None:
     run = replace(
         records.full_run(),
-        overall=records.measurement(0.5, ratio=value, interval=(0.0, value)),
+        overall=replace(records.measurement(0.5), ratio=value, interval=(0.0, value)),
         spent={"time": value},
     )
     document = run_document(run)

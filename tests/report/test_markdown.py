@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from perfwright.report import run_markdown
+from perfwright.report import run_markdown, wording
 from perfwright.report.markdown import code, escaped, fenced
 from tests.report import records
 
@@ -58,9 +58,9 @@ def test_a_name_cannot_add_a_column() -> None:
 
 @given(st.text(max_size=40))
 def test_escaped_text_shows_as_it_is(text: str) -> None:
-    one_line = " ".join(escaped(f"x{text}x").split())
-    assert "\n" not in one_line
-    assert set(Reader(f"a {one_line} b").tags) <= {"p"}
+    page = Reader(escaped(f"x{text}x"))
+    assert set(page.tags) == {"p"}
+    assert page.text.replace("\u200b", "").strip() == wording.plain(f"x{text}x")
 
 
 @given(st.text("ab`|\\<&*_ '\"", min_size=1, max_size=20))
@@ -77,14 +77,16 @@ def test_no_line_closes_its_code_block(text: str) -> None:
 
 
 def test_names_call_nobody() -> None:
-    assert "@all" not in run_markdown(records.hostile_run()).replace("`", "@")[:0] + escaped("@all")
+    text = run_markdown(records.hostile_run())
+    prose = re.sub(r"(?ms)^(`{3,}).*?^\1$", "", text)  # a block of code calls nobody anyway
+    assert "@all" not in prose
+    assert "@all" not in PARSER.render(escaped("@all"))
 
 
 def test_the_table_has_prediction_outcome_interval_of_every_experiment() -> None:
     rows = run_markdown(records.full_run()).splitlines()
-    assert (
-        "| e2 | **kept** | Create index orders_customer | -14.0 % | **-8.6 %** | -10.5 to -6.7 % | 100 |"
-    ) in rows
+    second = next(row for row in rows if row.startswith("| e2 |"))
+    assert second.endswith("| -14.0 % | **-8.6 %** | -10.5 to -6.7 % | 100 |")
     assert "| e5 | failed | Create index carts_updated | -3.0 % | not measured |  |  |" in rows
 
 

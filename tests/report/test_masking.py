@@ -58,7 +58,7 @@ def test_names_and_keywords_stay(names: list[str]) -> None:
     ("sql", "masked"),
     [
         ("SELECT * FROM t2 WHERE c3 = 4", "SELECT * FROM t2 WHERE c3 = ?"),
-        ("SELECT 'it''s', x'ff', .5, 1e-3, 0xFF", "SELECT ?, ?, ?, ?, ..."),
+        ("SELECT 'it''s', x'ff', .5, 1e-3, 0xFF", "SELECT ?, ..."),
         ("SELECT a FROM t WHERE b = ?1 AND c = :id", "SELECT a FROM t WHERE b = ?1 AND c = :id"),
         ("SELECT $1, $$secret$$, $f$ it's $f$", "SELECT $1, ?, ?"),
         ("SELECT 1 -- card 4111", "SELECT ?  "),
@@ -68,6 +68,7 @@ def test_names_and_keywords_stay(names: list[str]) -> None:
         ('SELECT * FROM t WHERE name = "alice"', "SELECT * FROM t WHERE name = ?"),
         ('ON a.id = "b"."id"', 'ON a.id = "b"."id"'),
         ("a = ARRAY[1, 'x']", "a = ARRAY[?, ?]"),
+        ("a = ARRAY[b, 'x', x'ff']", "a = ARRAY[b, ?, ?]"),
         ("a IN (1,2,3,4,5)", "a IN (?, ...)"),
         ('a IN (SELECT "b" FROM t)', 'a IN (SELECT "b" FROM t)'),
         ("a BETWEEN -5 AND 'm'", "a BETWEEN -? AND ?"),

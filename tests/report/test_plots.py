@@ -4,6 +4,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -15,7 +16,7 @@ from perfwright.report.scales import ratio_scale, ratio_ticks, value_scale, valu
 from perfwright.report.svg import tag
 from tests.report import records
 
-POSITIVE = st.floats(min_value=1e-9, max_value=1e9)
+POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
 
 
 def texts(svg: str) -> list[str]:
@@ -42,7 +43,7 @@ def test_a_ratio_scale_always_shows_no_change(ratios: list[float]) -> None:
 def test_ticks_of_ratios_keep_their_distance(ratios: list[float]) -> None:
     scale = ratio_scale(ratios, start=0.0, end=500.0)
     places = [scale(tick) for tick in ratio_ticks(scale, apart=50.0)]
-    assert all(right - left >= 50.0 for left, right in zip(places, places[1:], strict=False))
+    assert all(right - left >= 50.0 for left, right in pairwise(places))
 
 
 @given(st.lists(POSITIVE, min_size=1, max_size=20))
@@ -56,7 +57,7 @@ def test_every_value_lies_on_its_scale(values: list[float]) -> None:
 def test_ticks_of_values_are_few(values: list[float]) -> None:
     assume(max(values) > min(values) * 1.001)
     ticks = value_ticks(value_scale(values, start=150.0, end=10.0))
-    assert len(ticks) <= 20
+    assert len(ticks) <= 14
     assert ticks == sorted(set(ticks))
 
 
@@ -98,9 +99,9 @@ def test_a_prediction_of_nothing_left_is_not_drawn() -> None:
 
 def test_verdicts_differ_in_form_as_well_as_in_colour() -> None:
     marks = {
-        kind: re.sub(r"[\d. ]+", "", forest([row(0.9, kind=kind)], title="t", min_effect=0.0))
+        kind: forest([row(0.9, kind=kind)], title="t", min_effect=0.0)
+        .partition(f'<g class="{kind}">')[2]
         .partition("</g>")[0]
-        .replace(kind, "")
         for kind in ("kept", "rejected", "inconclusive")
     }
     assert len(set(marks.values())) == 3

@@ -63,8 +63,12 @@ def test_the_condition_of_a_partial_index_is_not_masked() -> None:
 
 
 def test_a_name_cannot_break_out_of_its_comment() -> None:
+    run = records.hostile_run()  # its summary goes on with DROP TABLE users on a line of its own
+    first = run.experiments[0]
+    harmless = replace(first.proposal.change, apply=("ANALYZE",))
+    first = replace(first, proposal=replace(first.proposal, change=harmless))
     connection = database()
-    connection.executescript(kept_sql(records.hostile_run()))
+    connection.executescript(kept_sql(replace(run, experiments=(first,))))
     assert "users" in names(connection)
 
 

@@ -30,7 +30,7 @@ from tests.report import records
         (-2048, "B", "-2.00 KiB"),
         (12_345.0, "rows", "12,345 rows"),
         (2.5, "usd", "$2.50"),
-        (math.inf, "s", "not known s"),
+        (math.inf, "s", "not known"),
     ],
 )
 def test_amounts_are_short_and_carry_their_unit(value: float, unit: str, text: str) -> None:

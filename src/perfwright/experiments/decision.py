@@ -105,15 +105,17 @@ class TieBreak:
         return f"{self.witness} {self.without:,.0f} -> {self.with_change:,.0f}"
 
 
-def settle_tie(data: BlockData, witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
-    """Find a witness that fell clearly while no other kind of work rose and the clock saw no harm.
+def excludes_harm(data: BlockData) -> bool:
+    """Whether the clock shows that the change did not make things slower by `TIE_TOLERANCE`."""
+    return data.tail_below(math.log1p(TIE_TOLERANCE)) <= GUARD_ALPHA
 
-    The clock keeps its say: the change must be shown not to be slower by `TIE_TOLERANCE`.
+
+def find_tie_break(witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
+    """Find a witness that fell clearly while no other kind of work rose.
+
     Counters whose name ends in `_bytes` are storage: it may grow where work falls (an index),
     since the budget of storage judges that, but no work may grow where storage falls.
     """
-    if data.tail_below(math.log1p(TIE_TOLERANCE)) > GUARD_ALPHA:
-        return None
     if any(after > before and not _is_storage(name) for name, (before, after) in witnesses.items()):
         return None
     falls = [

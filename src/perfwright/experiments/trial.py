@@ -19,7 +19,14 @@ from perfwright.core import (
     Outcome,
     Verdict,
 )
-from perfwright.experiments.decision import Leaning, judge_guard, lean, measure, settle_tie
+from perfwright.experiments.decision import (
+    Leaning,
+    excludes_harm,
+    find_tie_break,
+    judge_guard,
+    lean,
+    measure,
+)
 from perfwright.experiments.design import Design
 from perfwright.experiments.sampler import Sampler
 from perfwright.stats import first_look
@@ -142,13 +149,13 @@ class Trial:
                 return self._guarded(final=final)
             case Leaning.NO_GAIN:
                 reason = f"any gain is below {self.design.min_effect:.1%}"
-                return self._tie_or(Outcome.REJECTED, reason)
+                return self._tie_or(Outcome.REJECTED, reason, final=final)
             case Leaning.FUTILE:
                 reason = f"{pairs} pairs show no gain, and more of them are unlikely to"
-                return self._tie_or(Outcome.INCONCLUSIVE, reason)
+                return self._tie_or(Outcome.INCONCLUSIVE, reason, final=final)
             case Leaning.UNDECIDED if final:
                 reason = f"{pairs} pairs neither prove nor exclude a gain"
-                return self._tie_or(Outcome.INCONCLUSIVE, reason)
+                return self._tie_or(Outcome.INCONCLUSIVE, reason, final=final)
             case Leaning.UNDECIDED:
                 return None
             case _:
@@ -169,14 +176,21 @@ class Trial:
         reason = f"faster, but not shown to be safe: {unsure.detail}"
         return Verdict(outcome=Outcome.INCONCLUSIVE, reason=reason, basis=unsure.name)
 
-    def _tie_or(self, otherwise: Outcome, reason: str) -> Verdict:
-        """Let a deterministic witness decide where the clock did not, else end as `otherwise`."""
-        tie = settle_tie(self._sampler.data(self.bench.primary), self._witnesses)
+    def _tie_or(self, otherwise: Outcome, reason: str, *, final: bool) -> Verdict | None:
+        """Let a deterministic witness decide where the clock did not, else end as `otherwise`.
+
+        The clock keeps a veto. While it has not seen enough to lift it, sampling goes on.
+        """
+        undecided = Verdict(outcome=otherwise, reason=reason)
+        tie = find_tie_break(self._witnesses)
         if tie is None:
-            return Verdict(outcome=otherwise, reason=reason)
-        self._guards = self._judge_guards()
-        if any(guard.passed is not True for guard in self._guards):
-            return Verdict(outcome=otherwise, reason=reason)
+            return undecided
+        harmless = excludes_harm(self._sampler.data(self.bench.primary))
+        self._guards = self._judge_guards() if harmless else ()
+        if any(guard.passed is False for guard in self._guards):
+            return undecided
+        if not harmless or any(guard.passed is None for guard in self._guards):
+            return undecided if final else None
         return Verdict(
             outcome=Outcome.KEPT,
             reason=f"does less work ({tie}); the clock neither confirms nor contradicts",

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
   | (?P<name_parameter>[:@$][^\W\d]\w*)
   | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
   | (?P<string>(?:[xXbBnNrR]|[uU]&)?{_STRING})
-  | (?P<quoted>"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\W\d][^\]'"]*\])
+  | (?P<quoted>"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\W\d](?:[\w .$#-]|(?<=\w)'(?=\w))*\])
   | (?P<number>(?:\d|\.\d)(?:(?<=[eE])[+-](?=\d)|[\w.])*)
   | (?P<word>[^\W\d][\w$]*)
   | (?P<space>\s+)
@@ -74,7 +74,7 @@ def _masked(text: str, *, prose: bool) -> Iterator[str]:
     place = _Place(prose=prose)
     position = 0
     while position < len(text):
-        kind, token = _next(text, position, literal=prose and not place.in_sql)
+        kind, token = _next(text, position, literal=prose and not place.loud)
         position += len(token)
         if kind == "comment":
             yield " "

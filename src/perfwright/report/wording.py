@@ -78,11 +78,13 @@ def amount(value: float, unit: str) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "not known"
     magnitude = abs(seconds)
     if magnitude >= 119.5:
         minutes, rest = divmod(round(magnitude), 60)
         return f"{'-' if seconds < 0 else ''}{minutes:,} min {rest:02d} s"
-    if magnitude >= 0.9995 or magnitude == 0.0 or not math.isfinite(seconds):
+    if magnitude >= 0.9995 or magnitude == 0.0:
         return f"{significant(seconds)} s"
     factor, unit = (1e3, "ms") if magnitude >= 0.9995e-3 else (1e6, "us")
     return f"{significant(seconds * factor)} {unit}"

@@ -141,7 +141,9 @@ class Greedy:
 
     def add(self, options: Sequence[Option]) -> None:
         """Choose additions until nothing left is worth its price."""
-        entries = self._first_look(options)
+        self._choose_among(self._first_look(options))
+
+    def _choose_among(self, entries: list[_Entry]) -> None:
         while entries and not self.time_is_up():
             total = self.trials.total_ms()
             best = self._best(entries, total)

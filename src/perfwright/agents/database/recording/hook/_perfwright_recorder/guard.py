@@ -10,9 +10,9 @@ import sys
 TYPE_CHECKING = False  # `typing` is slow to load; type checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
+    from typing import TypeVar, TypeVarTuple, Unpack
 
-    P = ParamSpec("P")
+    A = TypeVarTuple("A")
     T = TypeVar("T")
 
 MAX_REPORTED = 1_000
@@ -20,14 +20,14 @@ MAX_LETTERS = 300
 _reported = 0
 
 
-def quietly(step: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | None:
+def quietly(step: Callable[[Unpack[A]], T], *arguments: Unpack[A]) -> T | None:
     """Do a step of the recorder; None if it fails.
 
     The recorder does nothing outside of this function but to call the real sqlite3, whose errors
     are the program's.
     """
     try:
-        return step(*arguments, **options)
+        return step(*arguments)
     except Exception as error:  # noqa: BLE001 - the boundary between the recorder and the program
         _report(error)
         return None
