@@ -371,10 +371,14 @@ class Live:
     elapsed_s: float = 0.0
 
     @property
+    def all_runs(self) -> list[LiveRun]:
+        """Both kinds of weather."""
+        return [run for group in self.runs.values() for run in group]
+
+    @property
     def kept(self) -> Share:
-        """Unchanged programs kept, in both kinds of weather."""
-        runs = [run for group in self.runs.values() for run in group]
-        return Share(sum(run.kept for run in runs), len(runs))
+        """Unchanged programs kept."""
+        return Share(sum(run.kept for run in self.all_runs), len(self.all_runs))
 
 
 def measure_live(experiments: int, *, rng: random.Random) -> Live:
@@ -403,12 +407,21 @@ def live_table(live: Live) -> str:
         "experiments",
         "kept (`Trial`)",
         "claimed (`Contest`)",
-        "mean pairs",
+        "mean pairs of both",
         "one run",
         "noise floor: median (range)",
-        "load",
     ]
     return table(header, [live_row(name, runs) for name, runs in live.runs.items() if runs])
+
+
+def live_summary(live: Live) -> str:
+    """Name the share kept, and the load, which lags too far behind to be told by weather."""
+    loads = [run.load for run in live.all_runs]
+    return (
+        f"Kept in all: {live.kept.hits} of {live.kept.of}, {live.kept}. It took "
+        f"{live.elapsed_s:.0f} s at a load of {min(loads):.1f} to {max(loads):.1f}, whatever else "
+        "ran included."
+    )
 
 
 def live_row(name: str, runs: Sequence[LiveRun]) -> list[object]:
@@ -422,7 +435,6 @@ def live_row(name: str, runs: Sequence[LiveRun]) -> list[object]:
         ", ".join(f"{fmean(run.pairs[judge] for run in runs):.0f}" for judge in (0, 1)),
         f"{1e3 * median(run.run_s for run in runs):.1f} ms",
         f"{median(floors):.1f} % ({min(floors):.1f}-{max(floors):.1f})",
-        f"{fmean(run.load for run in runs):.1f}",
     ]
 
 
@@ -477,8 +489,8 @@ def main() -> int:
     gc.freeze()
     live = measure_live(chosen.live, rng=random.Random(chosen.seed))
     if live.kept.of:
-        print(f"\nLive, {live.elapsed_s:.0f} s\n\n{live_table(live)}\n")
-        print(f"kept in all: {live.kept.hits} of {live.kept.of} = {live.kept}")
+        print("\nLive\n\n" + live_table(live) + "\n")
+        print(live_summary(live))
 
     missed = missed_bars(found, live.kept)
     print("\n" + "\n".join(f"MISSED {bar}" for bar in missed) if missed else "\nAll bars met.")

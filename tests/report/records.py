@@ -26,7 +26,7 @@ from perfwright.core import (
     Verdict,
 )
 from perfwright.experiments import Comparison, Winner
-from perfwright.experiments.ledger.records import (
+from perfwright.experiments.ledger import (
     AgentFailure,
     CalibrationRecord,
     GoalResult,

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from perfwright.core import Outcome
-from perfwright.experiments import Design
-from perfwright.experiments.ledger.records import RunStatus
+from perfwright.experiments.ledger import RunStatus
 from perfwright.report import run_html
 from tests.report import records
 
@@ -136,7 +135,9 @@ def test_an_experiment_shows_hypothesis_change_undo() -> None:
 
 
 def test_the_decision_rule_is_told() -> None:
-    text = words(run_html(records.full_run(), design=Design(min_effect=0.02)))
+    run = records.full_run()
+    planned = replace(run.experiments[0], min_effect=0.02, max_pairs=100)
+    text = words(run_html(replace(run, experiments=(planned, *run.experiments[1:]))))
     assert "a gain of more than 2.0 %" in text
     assert "Error level 0.0063, looks after 22, 40, 60, 80 and 100 pairs, ended after 22." in text
 

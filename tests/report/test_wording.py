@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfwright.core import Outcome
-from perfwright.experiments.ledger.records import RunStatus
+from perfwright.experiments.ledger import RunStatus
 from perfwright.report import headline, wording
 from perfwright.report.conditions import load, noise
 from tests.report import records

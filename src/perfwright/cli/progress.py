@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 
-from perfwright.core import ExperimentRecord, Outcome
+from perfwright.core import ExperimentRecord, Outcome, format_percent
 from perfwright.optimizer import (
     Calibrated,
     Event,
@@ -67,7 +67,9 @@ class RunProgress:
                 self._print(f"{profile.agent}: {count} finding{'s' * (count != 1)}")
             case Calibrated(layer=layer, calibration=calibration):
                 floor = calibration.noise_floor
-                self._print(f"Noise floor of the {layer} layer here: {floor:.1%} (A against A)")
+                self._print(
+                    f"Noise floor of the {layer} layer here: {format_percent(floor)} (A against A)"
+                )
             case Trying(proposal=proposal):
                 self._describe(proposal.change.summary)
             case Tried(record=record):

@@ -59,10 +59,13 @@ class Bench(Protocol):
     found it. Metrics are in seconds unless their name says otherwise; lower is better.
     """
 
-    primary: str
-    """Name of the metric that decides."""
-    guards: Sequence[MetricGuard]
-    """Metrics that `measure` returns beside the primary one, and how much worse each may get."""
+    @property
+    def primary(self) -> str:
+        """Name of the metric that decides."""
+
+    @property
+    def guards(self) -> Sequence[MetricGuard]:
+        """Metrics that `measure` returns beside the primary one, and how much worse each may get."""
 
     def measure(self, arm: Arm) -> Mapping[str, float]:
         """Run one arm once and return every metric of that run."""

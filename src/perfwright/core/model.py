@@ -169,6 +169,8 @@ class Guardrail:
     """None: the samples do not tell."""
     detail: str
     measured: Measurement | None = None
+    tolerance: float | None = None
+    """How much worse the metric may get, 0 to 1; None where nothing may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,4 +210,8 @@ class ExperimentRecord:
     machine: MachineState | None = None
     alpha: float = 0.01
     """Error level that this experiment was given by the run's control of many tries."""
+    min_effect: float = 0.0
+    """Smallest relative gain that counted."""
+    max_pairs: int = 0
+    """Pairs that were planned at most."""
     elapsed_s: float = 0.0

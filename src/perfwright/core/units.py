@@ -70,15 +70,17 @@ def parse_quantity(text: str, *, what: str = "quantity", position: int = 0) -> Q
 
 
 def format_duration(seconds: float) -> str:
-    """Render a duration with three significant digits: `12.3ms`, `4.56s`, `2m05s`."""
+    """Render a duration with three significant digits: `12.3ms`, `4.56s`, `2m05s`, `30m`."""
     magnitude = abs(seconds)
-    if magnitude >= 60:
+    sign = "-" if seconds < 0 else ""
+    if magnitude >= 59.95:
         minutes, rest = divmod(round(magnitude), 60)
-        return f"{'-' if seconds < 0 else ''}{minutes}m{rest:02d}s"
-    for limit, factor, unit in ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "us")):
-        if magnitude >= limit:
-            return f"{seconds * factor:.3g}{unit}"
-    return "0s"
+        return f"{sign}{minutes}m{rest:02d}s" if rest else f"{sign}{minutes}m"
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        rounded = float(f"{magnitude * factor:.3g}")
+        if rounded >= 1.0:
+            return f"{sign}{rounded:.4g}{unit}"
+    return f"{sign}{magnitude * 1e6:.3g}us" if magnitude else "0s"
 
 
 def format_size(size_bytes: float) -> str:
@@ -104,3 +106,8 @@ def format_quantity(quantity: Quantity) -> str:
             return f"{quantity.value * 100:.3g}%"
         case Dimension.COUNT:
             return f"{quantity.value:g}"
+
+
+def format_percent(share: float, *, digits: int = 1, signed: bool = False) -> str:
+    """Render a share as `12.3 %`, with its sign when it is a change."""
+    return f"{share * 100:{'+' if signed else ''}.{digits}f} %"

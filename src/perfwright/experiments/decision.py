@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfwright.core import Guardrail, Measurement, MetricGuard
+from perfwright.core import Guardrail, Measurement, MetricGuard, format_percent
 from perfwright.stats import BlockData, Look, conditional_power, ratio_interval
 
 GUARD_ALPHA = 0.05
@@ -85,11 +85,16 @@ def judge_guard(data: BlockData, guard: MetricGuard, *, medians: tuple[float, fl
         name=guard.metric,
         passed=passed,
         detail=(
-            f"{guard.metric} {measured.ratio - 1:+.1%} ({low - 1:+.1%} to {high - 1:+.1%}), "
-            f"allowed {guard.tolerance:+.0%}"
+            f"{guard.metric} {_change(measured.ratio)} ({_change(low)} to {_change(high)}), "
+            f"allowed {_change(1.0 + guard.tolerance)}"
         ),
         measured=measured,
+        tolerance=guard.tolerance,
     )
+
+
+def _change(ratio: float) -> str:
+    return format_percent(ratio - 1.0, signed=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

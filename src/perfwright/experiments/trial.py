@@ -18,6 +18,7 @@ from perfwright.core import (
     Measurement,
     Outcome,
     Verdict,
+    format_percent,
 )
 from perfwright.experiments.decision import (
     Leaning,
@@ -148,7 +149,7 @@ class Trial:
             case Leaning.GAIN:
                 return self._guarded(final=final)
             case Leaning.NO_GAIN:
-                reason = f"any gain is below {self.design.min_effect:.1%}"
+                reason = f"any gain is below {format_percent(self.design.min_effect)}"
                 return self._tie_or(Outcome.REJECTED, reason, final=final)
             case Leaning.FUTILE:
                 reason = f"{pairs} pairs show no gain, and more of them are unlikely to"

@@ -173,4 +173,6 @@ def unmeasured(
         verdict=verdict,
         machine=machine_state(plan.noise_floor),
         alpha=plan.confirm_alpha,
+        min_effect=plan.design.min_effect,
+        max_pairs=plan.design.max_pairs,
     )

@@ -16,6 +16,7 @@ from perfwright.core import (
     Outcome,
     Proposal,
     Verdict,
+    format_percent,
 )
 from perfwright.experiments.ledger import CalibrationRecord, Ledger, RunRecord, RunStatus
 from perfwright.optimizer import steps
@@ -171,7 +172,8 @@ class Run:
         )
         if calibration is not None and calibration.too_noisy:
             reason = (
-                f"too noisy: equal arms may differ by {calibration.noise_floor:.0%} here, so "
+                "too noisy: equal arms may differ by "
+                f"{format_percent(calibration.noise_floor, digits=0)} here, so "
                 "nothing was measured; try again on a quieter machine"
             )
             verdict = Verdict(outcome=Outcome.INCONCLUSIVE, reason=reason, basis="noise")

@@ -91,6 +91,8 @@ def run_experiment(
         samples=samples,
         machine=machine_state(plan.noise_floor),
         alpha=plan.confirm_alpha,
+        min_effect=plan.design.min_effect,
+        max_pairs=plan.design.max_pairs,
         elapsed_s=result.elapsed_s,
     )
 

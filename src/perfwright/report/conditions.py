@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from perfwright.core import ExperimentRecord
-from perfwright.experiments.ledger.records import CalibrationRecord, GoalResult, RunRecord
+from perfwright.experiments.ledger import CalibrationRecord, GoalResult, RunRecord
 from perfwright.report import wording
 
 

@@ -20,7 +20,7 @@ from perfwright.core import (
     Prediction,
 )
 from perfwright.experiments import Comparison
-from perfwright.experiments.ledger.records import CalibrationRecord, GoalResult, RunRecord
+from perfwright.experiments.ledger import CalibrationRecord, GoalResult, RunRecord
 from perfwright.report.prepare import prepared, without_secrets
 from perfwright.report.wording import unit_of
 

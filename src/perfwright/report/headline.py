@@ -9,7 +9,7 @@ from typing import Literal
 
 from perfwright.core import ExperimentRecord, IdentifiedFinding, Outcome
 from perfwright.experiments import Winner
-from perfwright.experiments.ledger.records import RunRecord, RunStatus
+from perfwright.experiments.ledger import RunRecord, RunStatus
 from perfwright.report import wording
 from perfwright.report.document import ComparedCommands
 
@@ -90,6 +90,35 @@ def ranked(findings: Sequence[IdentifiedFinding]) -> list[IdentifiedFinding]:
             -found.finding.cost * scale.get(found.finding.unit, 1.0),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottleneck:
+    """Findings about the same subject: one thing that is slow, seen from several sides."""
+
+    subject: str
+    findings: tuple[IdentifiedFinding, ...]
+    """Costliest first."""
+
+    @property
+    def cost(self) -> float:
+        """Of the costliest finding: the same time is not counted twice."""
+        return self.findings[0].finding.cost
+
+    @property
+    def unit(self) -> str:
+        """Of the cost."""
+        return self.findings[0].finding.unit
+
+
+def bottlenecks(findings: Sequence[IdentifiedFinding]) -> list[Bottleneck]:
+    """Gather findings by subject, costliest first."""
+    by_subject: dict[str, list[IdentifiedFinding]] = {}
+    for found in ranked(findings):
+        by_subject.setdefault(found.finding.subject, []).append(found)
+    return [
+        Bottleneck(subject=subject, findings=tuple(group)) for subject, group in by_subject.items()
+    ]
 
 
 def tally(experiments: Sequence[ExperimentRecord]) -> str:

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from perfwright.core import ConfigError, ExperimentRecord, IdentifiedFinding, Measurement
 from perfwright.experiments import Design
-from perfwright.experiments.ledger.records import RunRecord
+from perfwright.experiments.ledger import RunRecord
 from perfwright.report import conditions, samples, wording
-from perfwright.report.headline import headline, ranked, tally
+from perfwright.report.headline import bottlenecks, headline, tally
 from perfwright.report.intervals import Row, forest, intervals, typographic
 from perfwright.report.prepare import prepared
 
@@ -19,15 +19,18 @@ _SUBJECT_WIDTH = 900
 """Longer statements lose their middle; thirty of them must not make a page heavy."""
 
 
-def run_html(run: RunRecord, *, design: Design | None = None, mask_literals: bool = True) -> str:
+_SHOWN = 12
+"""Bottlenecks in view; the rest is folded away."""
+
+
+def run_html(run: RunRecord, *, mask_literals: bool = True) -> str:
     """Write a run as one self-contained page.
 
     Args:
-        design: The plan that the experiments followed, for the words about how it was decided.
         mask_literals: Hide the values in quoted statements of the workload.
     """
     run = prepared(run, mask_literals=mask_literals)
-    plan = design or Design()
+    plan = _plan(run)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -36,7 +39,8 @@ def run_html(run: RunRecord, *, design: Design | None = None, mask_literals: boo
             headline=headline(run),
             overall_bars=_bars(run.overall) if run.overall else (),
             tally=tally(run.experiments),
-            findings=ranked(run.findings),
+            bottlenecks=bottlenecks(run.findings),
+            shown=_SHOWN,
             shares=_shares(run.findings),
             answered={one.id: _because(run, one) for one in run.experiments},
             forest=_overview(run, plan),
@@ -130,6 +134,14 @@ def _overview(run: RunRecord, plan: Design) -> Markup:
         for record in run.experiments
     ]
     return forest(rows, title="Effect of every change tried", min_effect=plan.min_effect)
+
+
+def _plan(run: RunRecord) -> Design:
+    """The plan that the experiments followed."""
+    for record in run.experiments:
+        if record.max_pairs:
+            return Design(max_pairs=record.max_pairs, min_effect=record.min_effect)
+    return Design()
 
 
 def _effects(record: ExperimentRecord, plan: Design) -> Markup:

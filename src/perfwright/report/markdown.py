@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from perfwright.core import ExperimentRecord, Outcome
-from perfwright.experiments.ledger.records import RunRecord
+from perfwright.experiments.ledger import RunRecord
 from perfwright.report import conditions, wording
 from perfwright.report.headline import headline, ranked, tally
 from perfwright.report.prepare import prepared

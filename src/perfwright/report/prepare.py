@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from perfwright.core import ExperimentRecord, Guardrail, IdentifiedFinding
-from perfwright.experiments.ledger.records import RunRecord
+from perfwright.experiments.ledger import RunRecord
 from perfwright.report.masking import is_statement, mask_prose, mask_statement
 
 _PASSWORD = re.compile(r"(://[^:/?#@\s]*):[^/?#\s]*@")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from perfwright.core import ExperimentRecord, Outcome
-from perfwright.experiments.ledger.records import RunRecord
+from perfwright.experiments.ledger import RunRecord
 from perfwright.report import wording
 from perfwright.report.prepare import prepared
 

@@ -14,12 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from perfwright.core import ExperimentRecord, Guardrail, Outcome
-from perfwright.experiments.ledger.records import GoalResult, RunRecord
+from perfwright.experiments.ledger import GoalResult, RunRecord
 from perfwright.report import conditions, wording
-from perfwright.report.headline import headline, ranked, tally
+from perfwright.report.headline import bottlenecks, headline, tally
 from perfwright.report.prepare import prepared
 
 SUBJECT_WIDTH = 110
+SHOWN = 10
+"""Bottlenecks on the screen; the page and the JSON have all."""
+
 """Two lines of the widest column at 80 columns."""
 
 COLOURS = {
@@ -40,7 +43,7 @@ def run_view(run: RunRecord, *, mask_literals: bool = True) -> RenderableType:
     run = prepared(run, mask_literals=mask_literals)
     parts: list[RenderableType] = [_heading(run)]
     if run.findings:
-        parts += [title("Findings, costliest first"), _findings(run)]
+        parts += [title("What is slow, costliest first"), *_findings(run)]
     if run.experiments:
         parts += [title(tally(run.experiments)), _experiments(run)]
     if run.goals:
@@ -89,18 +92,22 @@ def _table(*columns: tuple[str, bool]) -> Table:
     return table
 
 
-def _findings(run: RunRecord) -> Table:
-    table = _table(("cost", False), ("id", False), ("what is slow, and how that shows", True))
-    for found in ranked(run.findings):
-        finding = found.finding
-        subject = wording.shorten(wording.plain(finding.subject), SUBJECT_WIDTH)
-        evidence = Text(f"{found.detector}: {wording.plain(finding.evidence)}", style="dim")
-        table.add_row(
-            wording.amount(finding.cost, finding.unit),
-            wording.plain(found.id),
-            Group(Text(subject), evidence),
+def _findings(run: RunRecord) -> Iterator[RenderableType]:
+    """The costliest bottlenecks, each with all that was found about it, and how many are left."""
+    table = _table(("cost", False), ("what is slow, and how that shows", True))
+    found = bottlenecks(run.findings)
+    for bottleneck in found[:SHOWN]:
+        subject = wording.shorten(wording.plain(bottleneck.subject), SUBJECT_WIDTH)
+        evidence = (
+            Text(f"{one.detector}: {wording.plain(one.finding.evidence)}", style="dim")
+            for one in bottleneck.findings
         )
-    return table
+        cost = wording.amount(bottleneck.cost, bottleneck.unit)
+        table.add_row(cost, Group(Text(subject), *evidence))
+    yield table
+    if len(found) > SHOWN:
+        rest = wording.counted(len(found) - SHOWN, "cheaper one")
+        yield indented(f"... and {rest}: perfwright report {run.id} --html FILE, or --json")
 
 
 def _experiments(run: RunRecord) -> Table:

@@ -97,9 +97,7 @@ def _designs(
                     yield wide, True
 
 
-def _conditions(
-    access: Access, table: Table, knowledge: Knowledge
-) -> Iterator[tuple[str, ...]]:
+def _conditions(access: Access, table: Table, knowledge: Knowledge) -> Iterator[tuple[str, ...]]:
     """Yield no condition, then each rare constant one alone, then all of these together."""
     yield ()
     rare = tuple(c for c in access.constants if knowledge.share(table, (c,)) <= PARTIAL_SHARE)
@@ -203,9 +201,7 @@ def _keys(terms: Iterable[Term], table: Table) -> tuple[DesignKey, ...]:
     return tuple(found.values())
 
 
-def _joined(
-    equal: tuple[DesignKey, ...], tail: tuple[DesignKey, ...]
-) -> tuple[DesignKey, ...]:
+def _joined(equal: tuple[DesignKey, ...], tail: tuple[DesignKey, ...]) -> tuple[DesignKey, ...]:
     held = {key.text for key in equal}
     return (*equal, *(key for key in tail if key.text not in held))
 
@@ -231,7 +227,6 @@ def _kind(design: IndexDesign, *, extra: bool) -> Kind:
     if any(key.column is None for key in design.keys):
         return "expression"
     return "covering" if extra else "composite"
-
 
 
 def _words(condition: str) -> set[str]:

@@ -12,7 +12,7 @@ from perfwright.agents.database.catalog import Index, IndexKey
 from perfwright.agents.database.proposals import removal_proposal
 from perfwright.agents.database.upkeep import is_front, is_protected
 from perfwright.agents.database.whatif import Choice, Deadline, Greedy, Option, Rules, Trials
-from perfwright.core import Prediction, Proposal
+from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
 NEED_NO_TRIAL = frozenset({"page-cache"})  # steps do not tell; its own trial was by the clock
@@ -42,18 +42,36 @@ def choose(
     for proposal in proposals:
         by_kind.setdefault(_kind(proposal), []).append(proposal)
     options = {
-        kind: [_option(artifacts, p) for p in group][:MAX_TRIALS]
-        for kind, group in by_kind.items()
+        kind: [_option(artifacts, p) for p in group][:MAX_TRIALS] for kind, group in by_kind.items()
     }
     greedy.drop(options.get("removal", []))
     greedy.add(options.get("statistics", []))
     greedy.add(options.get("creation", []))
     greedy.prune()
+    greedy.widen(options.get("creation", []), extends=extends)
     superseded = list(_superseded(artifacts, greedy.chosen))
     greedy.drop([_option(artifacts, p) for p in superseded])
     known = {p.change.apply: p for p in (*superseded, *proposals)}
     chosen = tuple(_predicted(known[c.change.apply], c) for c in greedy.chosen)
     return (*chosen, *(p for p in proposals if p.remedy in NEED_NO_TRIAL))
+
+
+def extends(longer: ChangeSpec, shorter: ChangeSpec) -> bool:
+    """Whether `longer` makes the one index of `shorter` with more columns behind its own."""
+    one, other = _shape(longer), _shape(shorter)
+    if one is None or other is None or one == other:
+        return False
+    return one[1] == other[1] and one[0].startswith(f"{other[0]}, ")
+
+
+def _shape(change: ChangeSpec) -> tuple[str, str] | None:
+    """Return table with keys, and condition, of a change that makes one index."""
+    made = [s for s in change.apply if s.startswith("CREATE INDEX")]
+    if len(made) != 1 or change.apply[0] != made[0]:
+        return None
+    definition = made[0].partition(" ON ")[2]
+    keys, _, where = definition.partition(") WHERE ")
+    return keys.removesuffix(")") if not where else keys, where
 
 
 def _kind(proposal: Proposal) -> str:

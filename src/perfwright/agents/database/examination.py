@@ -164,8 +164,7 @@ def _problems(seen: tuple[Observation, ...]) -> Iterator[str]:
     bad = [o for o in seen if o.problem is not None]
     for observation in bad[:MAX_NOTES]:
         yield (
-            f"{observation.shape.calls} calls {observation.problem}: "
-            f"{observation.shape.text[:100]}"
+            f"{observation.shape.calls} calls {observation.problem}: {observation.shape.text[:100]}"
         )
     if len(bad) > MAX_NOTES:
         yield f"{len(bad) - MAX_NOTES} more statements could not be executed or analysed"

@@ -39,6 +39,23 @@ class Trial:
         """What the workload gets cheaper."""
         return self.read_ms - self.write_ms
 
+    def plus(self, other: Trial) -> Trial:
+        """Both effects together."""
+        shapes = {**self.saved, **other.saved}
+        return Trial(
+            saved={s: self.saved.get(s, 0.0) + other.saved.get(s, 0.0) for s in shapes},
+            write_ms=self.write_ms + other.write_ms,
+            size_bytes=self.size_bytes + other.size_bytes,
+            worse=(*self.worse, *other.worse),
+        )
+
+
+class Extends(Protocol):
+    """Tells whether one change makes a longer form of the index that another makes."""
+
+    def __call__(self, longer: ChangeSpec, shorter: ChangeSpec, /) -> bool:
+        """Whether `longer` begins as `shorter`."""
+
 
 class Trials(Protocol):
     """Tries changes on a scratch copy."""
@@ -171,6 +188,35 @@ class Greedy:
             self._take(entry.option, entry.trial, total_ms)
             self._mark_stale(entries, entry)
 
+    def widen(self, options: Sequence[Option], *, extends: Extends) -> None:
+        """Replace what was chosen by longer forms of it, where those are worth the difference."""
+        for place, choice in enumerate(self.chosen):
+            for option in options:
+                if self.time_is_up():
+                    return
+                if extends(option.change, choice.change):
+                    self._swap(place, option)
+
+    def _swap(self, place: int, option: Option) -> None:
+        choice, total = self.chosen[place], self.trials.total_ms()
+        swap = ChangeSpec(
+            kind=choice.change.kind,
+            subject=option.change.subject,
+            apply=(*choice.change.revert, *option.change.apply),
+            revert=(*option.change.revert, *choice.change.apply),
+            summary=f"{option.change.summary} instead of {choice.change.subject}",
+        )
+        trial = self.trials.try_out(swap)
+        if trial is None or trial.worse:
+            return
+        value = self.rules.value(trial, total_ms=total, demand=option.demand)
+        if self.rules.worthwhile(value, total_ms=total) and self._fits(trial):
+            self.trials.accept(swap)
+            self.write_growth_ms += trial.write_ms
+            self.chosen[place] = Choice(
+                change=option.change, trial=choice.trial.plus(trial), before_ms=choice.before_ms
+            )
+
     def prune(self) -> None:
         """Take back what later choices made superfluous."""
         for choice in [c for c in self.chosen[:-1] if c.trial.size_bytes > 0]:
@@ -185,7 +231,7 @@ class Greedy:
                 summary=f"without {choice.change.subject}",
             )
             trial = self.trials.try_out(inverse)
-            if trial is None:
+            if trial is None or trial.worse:
                 continue
             worth = -self.rules.value(trial, total_ms=total)
             if not self.rules.worthwhile(worth, total_ms=total):

@@ -54,9 +54,7 @@ class Reader:
             case exp.Like() | exp.Glob():
                 collation = "NOCASE" if isinstance(condition, exp.Like) else "BINARY"
                 pattern = (condition.expression,)
-                yield from self._term(
-                    condition.this, "prefix", others=pattern, collation=collation
-                )
+                yield from self._term(condition.this, "prefix", others=pattern, collation=collation)
             case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
                 yield from self._range(condition.left, condition.right)
             case _:

@@ -59,9 +59,7 @@ class _Draft:
             constants=tuple(dict.fromkeys(self.constants)),
             order=self.order,
             grouping=self.grouping,
-            columns=tuple(
-                c.name for c in self.instance.table.columns if c.name.casefold() in used
-            ),
+            columns=tuple(c.name for c in self.instance.table.columns if c.name.casefold() in used),
             whole_rows=self.instance.whole_rows,
             limited=self.limited,
         )
@@ -108,9 +106,7 @@ def _has_wild_patterns(shape: Shape) -> bool:
     return False
 
 
-def _accesses(
-    query: Query, catalog: Catalog, *, steady: bool, wild: bool
-) -> Iterator[Access]:
+def _accesses(query: Query, catalog: Catalog, *, steady: bool, wild: bool) -> Iterator[Access]:
     scopes = [s for s in traverse_scope(query.expression) if isinstance(s.expression, exp.Select)]
     names = Names(catalog, scopes=scopes)
     drafts = {instance: _Draft(instance) for instance in names.instances}
@@ -170,9 +166,7 @@ def _note_branches(
 ) -> None:
     shared = set.intersection(*({r.instance for r in side} for side in sides))
     for instance in shared:
-        branches = tuple(
-            tuple(r.term for r in side if r.instance is instance) for side in sides
-        )
+        branches = tuple(tuple(r.term for r in side if r.instance is instance) for side in sides)
         if len({term for side in branches for term in side}) == 1:  # x = 1 OR x = 2
             drafts[instance].terms.append(branches[0][0])
         else:

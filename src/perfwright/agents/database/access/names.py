@@ -10,6 +10,7 @@ from sqlglot.optimizer.scope import Scope
 
 from perfwright.agents.database.catalog import Catalog, Table
 
+
 def own_columns(node: exp.Expression) -> Iterator[exp.Column]:
     """Yield the columns within `node`, those of nested SELECTs left out."""
     for inner in node.walk(prune=lambda n: n is not node and isinstance(n, exp.Query)):

@@ -91,9 +91,18 @@ def _render(tokens: Iterator[Token]) -> str:
     parts: list[str] = []
     before: Token | None = None
     for token in tokens:
-        if before and before.kind in {"word", "quoted", "string", "number"} and token.kind in {
-            "word", "quoted", "string", "number", "blob",
-        }:
+        if (
+            before
+            and before.kind in {"word", "quoted", "string", "number"}
+            and token.kind
+            in {
+                "word",
+                "quoted",
+                "string",
+                "number",
+                "blob",
+            }
+        ):
             parts.append(" ")
         parts.append(token.text)
         before = token

@@ -45,9 +45,7 @@ def is_supported(key: ForeignKey, catalog: Catalog) -> bool:
         fronts.append(child.primary_key)
     if child is not None and child.rowid_alias is not None:
         fronts.append((child.rowid_alias,))
-    return any(
-        {(c or "").casefold() for c in front[: len(wanted)]} == wanted for front in fronts
-    )
+    return any({(c or "").casefold() for c in front[: len(wanted)]} == wanted for front in fronts)
 
 
 RULE = Detector(

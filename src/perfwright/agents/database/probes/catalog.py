@@ -32,7 +32,8 @@ def read_catalog(connection: sqlite3.Connection) -> Catalog:
     tables = tuple(
         _table(connection, name=name, sql=sql, listed=listed, size_bytes=sizes.get(name, 0))
         for kind, name, _, sql in master
-        if kind == "table" and not name.startswith("sqlite_")
+        if kind == "table"
+        and not name.startswith("sqlite_")
         and listed.get(name, ("table", 0))[0] != "shadow"
     )
     ddl = {name: sql for kind, name, _, sql in master if kind == "index"}
@@ -78,9 +79,7 @@ def _read_histograms(connection: sqlite3.Connection, names: set[str]) -> tuple[H
 def object_sizes(connection: sqlite3.Connection) -> dict[str, int]:
     """Return the bytes of each table and index; empty when this build has no dbstat."""
     try:
-        return dict(
-            connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name")
-        )
+        return dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
     except sqlite3.Error:
         return {}
 

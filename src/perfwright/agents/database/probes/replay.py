@@ -205,7 +205,9 @@ class Replayer:
         finally:
             connection.set_progress_handler(None, 0)
         return Execution(
-            seconds=self.clock.now() - start, steps=counter.steps, rows=rows,
+            seconds=self.clock.now() - start,
+            steps=counter.steps,
+            rows=rows,
             stopped=counter.stopped,
         )
 

@@ -41,9 +41,7 @@ def room_for(sample: Sample, catalog: Catalog) -> tuple[str, ...]:
     return tuple(_deletions(table, rows, catalog))
 
 
-def _deletions(
-    table: Table, rows: list[dict[str, str | None]], catalog: Catalog
-) -> Iterator[str]:
+def _deletions(table: Table, rows: list[dict[str, str | None]], catalog: Catalog) -> Iterator[str]:
     keys = [table.primary_key] if table.primary_key else []
     for index in catalog.indexes_of(table.name):
         names = tuple(name for name in index.columns if name is not None)

@@ -32,6 +32,13 @@ SLOWER_MIN_S = 3e-4
 SHAPE_LIMIT_S = 0.15  # for the samples of one statement: it is run again for every new plan
 HOPELESS_LIMIT_S = 0.25  # for a statement that ran into its limit: what helps it at all is faster
 STEP_MS = 3e-5  # a virtual-machine step, where too few were seen to tell
+STEP_SPREAD = (
+    20.0  # steps that fetch rows at random were up to 15 times dearer than those of a scan
+)
+STEPS_ENOUGH = 2_000  # to tell what a step of a statement takes
+LOSS = 10.0  # charged for a statement that was stopped at `STOP` times its steps
+STOP = 3.0
+SKIP_SCAN = "ANY("  # a plan that guesses from statistics, and decays as values are added
 PAGE_MS = (0.002, 0.03)  # bounds for what touching a page costs a write
 
 
@@ -41,6 +48,7 @@ class _ReadState:
     weight: float
     plan: tuple[str, ...]
     run: Execution
+    step_ms: float = STEP_MS
 
 
 @dataclass(slots=True)
@@ -86,7 +94,7 @@ class ScratchTrials:
 
     def read_ms(self) -> float:
         """The part that is due to reads."""
-        return sum(self._cost(s.run.steps) * s.weight for g in self._reads.values() for s in g)
+        return sum(s.run.steps * s.step_ms * s.weight for g in self._reads.values() for s in g)
 
     def write_ms(self) -> float:
         """The part that is due to writes."""
@@ -208,9 +216,18 @@ class ScratchTrials:
         return seconds * observation.shape.calls
 
     def _calibrate_steps(self) -> float:
-        runs = [s.run for group in self._reads.values() for s in group if s.run.steps > 5_000]
+        """Learn what a step takes: for each statement where its steps tell, and over all."""
+        groups = list(self._reads.values())
+        runs = [s.run for group in groups for s in group if s.run.steps > STEPS_ENOUGH]
         steps = sum(run.steps for run in runs)
-        return sum(run.seconds for run in runs) * 1e3 / steps if steps else STEP_MS
+        overall = sum(run.seconds for run in runs) * 1e3 / steps if steps else STEP_MS
+        for group in groups:
+            own = sum(s.run.steps for s in group)
+            seconds = sum(s.run.seconds for s in group)
+            price = seconds * 1e3 / own if own > STEPS_ENOUGH else overall
+            for state in group:
+                state.step_ms = min(max(price, overall / STEP_SPREAD), overall * STEP_SPREAD)
+        return overall
 
     def _calibrate_pages(self, write_seconds: float) -> float:
         calls = [(s.observation.shape.calls, s) for s in self._writes.values()]
@@ -244,8 +261,10 @@ class ScratchTrials:
             if not changed:
                 continue
             news += changed
-            saved[shape] = sum(self._gain(state, run) * state.weight for state, _, run in changed)
-            total = sum(self._cost(state.run.steps) * state.weight for state in states)
+            saved[shape] = sum(
+                self._gain(state, plan, run) * state.weight for state, plan, run in changed
+            )
+            total = sum(state.run.steps * state.step_ms * state.weight for state in states)
             if saved[shape] < -(DEARER - 1.0) * total:
                 worse.append(shape)
         return saved, tuple(worse), news
@@ -261,22 +280,23 @@ class ScratchTrials:
             run = self._replayer.read(
                 state.sample,
                 limit_s=HOPELESS_LIMIT_S if state.run.stopped else STATEMENT_LIMIT_S * 1.5,
-                limit_steps=1.3 * state.run.steps + 20_000,
+                limit_steps=STOP * state.run.steps + 20_000,
             )
             found.append((state, plan, run))
         return found
 
-    def _gain(self, state: _ReadState, run: Execution) -> float:
+    def _gain(self, state: _ReadState, plan: tuple[str, ...], run: Execution) -> float:
         """Milliseconds saved by one execution; the clock overrules steps that mislead."""
-        if run.stopped:  # a lower bound: no gain is known, a loss perhaps
-            return self._cost(min(0.0, state.run.steps - run.steps))
+        if run.stopped:
+            return 0.0 if state.run.stopped else -LOSS * state.run.steps * state.step_ms
         slower_s = run.seconds - state.run.seconds
         if slower_s > SLOWER_MIN_S and run.seconds > SLOWER * state.run.seconds:
             again = self._replayer.read(state.sample, limit_s=STATEMENT_LIMIT_S, runs=3)
             slower_s = again.seconds - state.run.seconds
             if slower_s > SLOWER_MIN_S and again.seconds > SLOWER * state.run.seconds:
                 return -slower_s * 1e3
-        return self._cost(state.run.steps - run.steps)
+        gain = (state.run.steps - run.steps) * state.step_ms
+        return min(gain, 0.0) if any(SKIP_SCAN in line for line in plan) else gain
 
     def _look_at_writes(
         self, touched: frozenset[str]

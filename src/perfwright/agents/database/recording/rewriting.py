@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from perfwright.agents.database.workload import VALUES, Token, tokenize
+from perfwright.agents.database.workload import Token, tokenize
+from perfwright.agents.database.workload.lexing import VALUES
 
 Values = Sequence[object] | Mapping[str, object]
 
@@ -20,18 +21,18 @@ def write_out_blobs(sql: str, values: Values) -> tuple[str, Values]:
     Returns:
         Text and parameters that do the same; the others keep their order.
     """
-    places = [token for token in tokenize(sql) if token.kind == "parameter"]
     if isinstance(values, Mapping):
-        return _named(sql, values, places)
+        return _named(sql, values)
+    places = _places(sql)
     numbers = _number(places)
     kept = [(t, n) for t, n in zip(places, numbers, strict=True) if not _is_blob(values, n)]
     # Without blobs `?3` could refer to a number that is gone, so all are numbered anew.
     order = {old: new for new, old in enumerate(sorted({n for _, n in kept}))}
-    texts = {token.start: f"?{order[n] + 1}" for token, n in kept}
+    texts = {token: f"?{order[n] + 1}" for token, n in kept}
     for token, number in zip(places, numbers, strict=True):
         if _is_blob(values, number):
-            texts[token.start] = _literal(values[number])
-    return _replace(sql, places, texts), [values[old] for old in order]
+            texts[token] = _literal(values[number])
+    return _replace(sql, texts), [values[old] for old in order]
 
 
 def hide_values(sql: str) -> str:
@@ -39,17 +40,20 @@ def hide_values(sql: str) -> str:
 
     A text in double quotes stays: without the schema it cannot be told from a name.
     """
-    literals = [token for token in tokenize(sql) if token.kind in VALUES]
-    return _replace(sql, literals, {token.start: "?" for token in literals})
+    return _replace(sql, {token: "?" for token in tokenize(sql) if token.kind in VALUES})
 
 
-def _named(sql: str, values: Mapping[str, object], places: list[Token]) -> tuple[str, Values]:
+def _named(sql: str, values: Mapping[str, object]) -> tuple[str, Values]:
     blobs = {name: _literal(value) for name, value in values.items() if isinstance(value, dict)}
-    texts = {t.start: blobs[t.text[1:]] for t in places if t.text[1:] in blobs}
+    texts = {t: blobs[t.text[1:]] for t in _places(sql) if t.text[1:] in blobs}
     return (
-        _replace(sql, places, texts),
+        _replace(sql, texts),
         {name: value for name, value in values.items() if name not in blobs},
     )
+
+
+def _places(sql: str) -> list[Token]:
+    return [token for token in tokenize(sql) if token.kind == "parameter"]
 
 
 def _number(places: list[Token]) -> list[int]:
@@ -79,10 +83,10 @@ def _literal(value: object) -> str:
     return f"x'{value['$blob']}'" if isinstance(value, dict) else "NULL"
 
 
-def _replace(sql: str, tokens: list[Token], texts: Mapping[int, str]) -> str:
+def _replace(sql: str, texts: Mapping[Token, str]) -> str:
+    """Put texts in the place of tokens."""
     parts, end = [], 0
-    for token in tokens:
-        if token.start in texts:
-            parts += [sql[end : token.start], texts[token.start]]
-            end = token.end
+    for token in sorted(texts, key=lambda token: token.start):
+        parts += [sql[end : token.start], texts[token]]
+        end = token.end
     return "".join([*parts, sql[end:]])

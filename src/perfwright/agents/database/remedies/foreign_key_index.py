@@ -23,9 +23,7 @@ def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iter
             continue
         keys = tuple(DesignKey(text=quote(c), column=c, equality=True) for c in key.columns)
         design = IndexDesign(table=key.table, keys=keys)
-        yield index_proposal(
-            artifacts, (design,), remedy="foreign-key-index", cost_ms=finding.cost
-        )
+        yield index_proposal(artifacts, (design,), remedy="foreign-key-index", cost_ms=finding.cost)
 
 
 RULE = Remedy(

@@ -156,8 +156,9 @@ def _template(sql: str, steady: list[bool], names: frozenset[str]) -> str:
     tokens = list(tokenize(sql))
     parts: list[str] = []
     end = 0
-    changing = [place for (place, _), same in zip(_values(tokens, names), steady, strict=True)
-                if not same]
+    changing = [
+        place for (place, _), same in zip(_values(tokens, names), steady, strict=True) if not same
+    ]
     for number, place in enumerate(changing):
         token = tokens[place]
         parts += [sql[end : token.start], f":pw{number}"]
@@ -167,10 +168,8 @@ def _template(sql: str, steady: list[bool], names: frozenset[str]) -> str:
 
 def _choose(executions: list[Execution], *, calls: int) -> tuple[Sample, ...]:
     """Pick up to `MAX_SAMPLES` executions, spread evenly over the slow and the fast ones."""
-    ranked = sorted(executions, key=lambda e: (e.ms or 0.0))
+    ranked = sorted(executions, key=lambda e: e.ms or 0.0)
     wanted = min(MAX_SAMPLES, len(ranked))
     step = len(ranked) / wanted
     chosen = [ranked[int((number + 0.5) * step)] for number in range(wanted)]
-    return tuple(
-        Sample(sql=e.sql, parameters=e.parameters, weight=calls / wanted) for e in chosen
-    )
+    return tuple(Sample(sql=e.sql, parameters=e.parameters, weight=calls / wanted) for e in chosen)

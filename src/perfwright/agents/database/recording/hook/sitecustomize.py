@@ -12,7 +12,7 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - l
 
 def _start():
     # type: () -> None
-    if sys.version_info >= (3, 8) and sys.implementation.name == "cpython":  # noqa: UP036 - see above
+    if sys.version_info >= (3, 8) and sys.implementation.name == "cpython":
         # By name: in this process the package lies at the top, in perfwright it does not.
         __import__("_perfwright_recorder.watching").watching.start()
 

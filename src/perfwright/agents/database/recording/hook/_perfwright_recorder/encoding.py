@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _sqlite3
-import datetime
+import datetime as dt
 import re
 from json.encoder import encode_basestring_ascii
 
@@ -74,12 +74,12 @@ def _encode_adapted(value: Any) -> str:
 
 def _adapt(value: Any) -> Any:
     # The standard adapters warn since Python 3.12; the program has had that warning already.
-    if type(value) is datetime.datetime and _is_standard(value):
+    if type(value) is dt.datetime and _is_standard(value):
         return value.isoformat(" ")
-    if type(value) is datetime.date and _is_standard(value):
+    if type(value) is dt.date and _is_standard(value):
         return value.isoformat()
     try:
-        return _sqlite3.adapt(value)
+        return _sqlite3.adapt(value, _sqlite3.PrepareProtocol)
     except _sqlite3.Error:
         return value
 

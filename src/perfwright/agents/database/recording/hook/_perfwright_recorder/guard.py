@@ -1,6 +1,6 @@
 """The one place where the recorder's own errors end, so that the program never meets them."""
 
-# ruff: noqa: PTH118, PTH123 - pathlib takes longer to load than the whole recorder
+# ruff: noqa: PTH118 - pathlib takes longer to load than the whole recorder
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import sys
 TYPE_CHECKING = False  # `typing` is slow to load; type checkers know the name
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar, TypeVarTuple, Unpack
+    from typing import Any, TypeVar
 
-    A = TypeVarTuple("A")
     T = TypeVar("T")
 
 MAX_REPORTED = 1_000
@@ -20,7 +19,7 @@ MAX_LETTERS = 300
 _reported = 0
 
 
-def quietly(step: Callable[[Unpack[A]], T], *arguments: Unpack[A]) -> T | None:
+def quietly(step: Callable[..., T], *arguments: Any) -> T | None:
     """Do a step of the recorder; None if it fails.
 
     The recorder does nothing outside of this function but to call the real sqlite3, whose errors

@@ -1,7 +1,5 @@
 """Which database a connection is of."""
 
-# ruff: noqa: PTH100, PTH118 - see __init__.py
-
 from __future__ import annotations
 
 import os

@@ -4,7 +4,8 @@ They take the place of the names in sqlite3, so a program's own subclasses deriv
 hand down the SQL that really runs (Django's cursors rewrite it first).
 """
 
-# ruff: noqa: TID252 - see __init__.py
+# ruff: noqa: PLR0917 - `quietly` hands arguments on by place
+# ruff: noqa: TID252 - the package goes by another name in the program
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ class Cursor(_sqlite3.Cursor):
         except BaseException:
             quietly(_recorder.tally, "failed")
             raise
-        quietly(_recorder.add_batch, _database(self), args[0], batch, perf_counter() - start)
+        quietly(_add_batch, self, args, batch, perf_counter() - start)
         return self
 
     def executescript(self, *args: Any) -> Cursor:
@@ -78,7 +79,7 @@ class Cursor(_sqlite3.Cursor):
         except BaseException:
             quietly(_recorder.tally, "failed")
             raise
-        quietly(_recorder.add_script, _database(self), args[0], perf_counter() - start)
+        quietly(_add_script, self, args, perf_counter() - start)
         return self
 
     def fetchone(self) -> Any:
@@ -208,6 +209,14 @@ def _finish(cursor: Cursor) -> None:
         _recorder.finish(entry)
 
 
+def _add_batch(cursor: Cursor, args: tuple[Any, ...], batch: Batch, seconds: float) -> None:
+    _recorder.add_batch(_database(cursor), args[0], batch, seconds)
+
+
+def _add_script(cursor: Cursor, args: tuple[Any, ...], seconds: float) -> None:
+    _recorder.add_script(_database(cursor), args[0], seconds)
+
+
 def _database(cursor: Cursor) -> str | None:
     name: str | None = getattr(cursor.connection, "_perfwright", None)
     return name
@@ -226,7 +235,7 @@ def _choose(call: Any, place: int, own: type) -> Any:
 
 def _recording(factory: Any, own: type) -> Any:
     """Return a class made from the real one before we came as one that records."""
-    real = own.__base__
+    real: type = own.__bases__[0]
     if not isinstance(factory, type) or not issubclass(factory, real):
         return factory
     if issubclass(factory, own):
@@ -235,5 +244,7 @@ def _recording(factory: Any, own: type) -> Any:
         return own
     if factory not in _made:
         names = {"__module__": factory.__module__, "__doc__": factory.__doc__}
-        _made[factory] = type(factory)(factory.__name__, (factory, own), names)
+        _made[factory] = type(factory)(  # type: ignore[misc]  # any metaclass
+            factory.__name__, (factory, own), names
+        )
     return _made[factory]

@@ -1,6 +1,7 @@
 """Turns executions into lines and decides which are written."""
 
-# ruff: noqa: TID252 - see __init__.py
+# ruff: noqa: PLR0917 - `quietly` hands arguments on by place
+# ruff: noqa: TID252 - the package goes by another name in the program
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class Entry:
 
     __slots__ = ("database", "parameters", "seconds", "sql")
 
-    def __init__(self, database: str, sql: str, parameters: str, seconds: float) -> None:  # noqa: PLR0917 - in a hurry
+    def __init__(self, database: str, sql: str, parameters: str, seconds: float) -> None:
         self.database, self.sql, self.parameters = database, sql, parameters
         self.seconds = seconds
 
@@ -54,7 +55,7 @@ class Batch:
         start = perf_counter()
         for row in rows:
             if self.count < MAX_BATCH_LINES:
-                self.rows.append(row.copy() if isinstance(row, (list, dict)) else row)
+                self.rows.append(row.copy() if type(row) in (list, dict) else row)
             self.count += 1
             self.outside_s += perf_counter() - start
             yield row
@@ -101,16 +102,14 @@ class Recorder:
             tail = self._tail(entry.database, entry.seconds)
             self._output.write(self._head(entry.sql) + entry.parameters + tail)
 
-    def add_batch(self, database: str | None, sql: str, batch: Batch, seconds: float) -> None:  # noqa: PLR0917 - called through `quietly` only
+    def add_batch(self, database: str | None, sql: str, batch: Batch, seconds: float) -> None:
         """Write the lines of an executemany: each with the mean time of an execution."""
         lines = len(batch.rows)
         if database is None or not lines or not self._is_wanted(database, lines):
             return
         mean_s = max(0.0, seconds - batch.outside_s) / batch.count
         head, tail = self._head(sql), self._tail(database, mean_s)
-        rows = [
-            encode_parameters(sql, row) if self._with_values else "[]" for row in batch.rows
-        ]
+        rows = [encode_parameters(sql, row) if self._with_values else "[]" for row in batch.rows]
         text = [head + row + tail for row in rows]
         rest = batch.count - lines + 1
         if rest > 1:

@@ -1,6 +1,7 @@
 """Waits until the program imports sqlite3; programs that never do pay for nothing else."""
 
-# ruff: noqa: PTH118, TID252 - see __init__.py
+# ruff: noqa: PTH118 - pathlib takes longer to load than the whole recorder
+# ruff: noqa: TID252 - the package goes by another name in the program
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def start() -> None:
     if MODULE in sys.modules:
         quietly(_install, sys.modules[MODULE])
     else:
-        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]  # it has what imports call
+        sys.meta_path.insert(0, _Finder())
 
 
 def leave_mark(name: str) -> None:
@@ -44,14 +45,15 @@ def _install(module: ModuleType) -> None:
 class _Finder:
     """Lets the other finders find sqlite3 and wraps the loader that they name."""
 
-    def find_spec(
+    def find_spec(  # noqa: PLR0917 - the protocol of imports
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name != MODULE:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target)
+            find = getattr(finder, "find_spec", None)  # programs add finders of all ages
+            spec = None if find is None else find(name, path, target)
             if spec is not None:
                 spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
                 return spec
