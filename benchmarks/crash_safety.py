@@ -25,7 +25,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -65,11 +65,20 @@ RUN = "crash1"
 KINDS = ("plain", "statistics", "wal")
 COMMANDS = ("apply", "undo", "try", "optimize")
 SHARES = {"apply": 0.4, "undo": 0.35, "try": 0.125, "optimize": 0.125}
-PLACES = ("before intent", "intended", "applied", "kept", "undoing", "undone", "measuring", "finished")
+PLACES = (
+    "before intent",
+    "intended",
+    "applied",
+    "kept",
+    "undoing",
+    "undone",
+    "measuring",
+    "finished",
+)
 ROWS = 4_000
 
 
-# --- The target and its proven changes -------------------------------------------------------------
+# --- The target and its proven changes ---------------------------------------------------------
 
 
 def make_target(path: Path, *, kind: str) -> None:
@@ -164,7 +173,7 @@ def dump(path: Path) -> str:
     return json.dumps([objects, rows])
 
 
-# --- One lane: rounds one after the other in one folder ---------------------------------------------
+# --- One lane: rounds one after the other in one folder -----------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +210,8 @@ class Lane:
     """A folder with prepared targets and ledgers, restored before every round."""
 
     folder: Path
-    spans: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
-    """By command and kind: seconds until the first write, and until the end."""
+    spans: dict[tuple[str, str], tuple[float, float]]
+    """By command and kind: seconds until the first write, and until the end. Lanes share them."""
     repair_s: float = 1.0
 
     @property
@@ -308,12 +317,13 @@ class Lane:
         drain.start()
         while process.poll() is None and time.monotonic() - began < delay_s:
             time.sleep(max(0.0, min(0.002, delay_s - (time.monotonic() - began))))
-        with _gone_is_fine():
+        with suppress(ProcessLookupError):  # it had ended before
             if job.group:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
-                os.kill(process.pid, signal.SIGKILL) if process.poll() is None else None
+                process.kill()
         process.wait()
+        drain.join(GONE_WITHIN_S)
 
     def found(self, job: Job) -> str:
         """Where the kill landed, by a copy of the ledger as it was found."""
@@ -351,13 +361,15 @@ class Lane:
             return
         document = json.loads(shown)
         yield from (f"{c['id']} is {c['state']}" for c in document["changes"] if c["state"] in OPEN)
-        yield from (f"{r['run']} is still running" for r in document["runs"] if r["status"] == "running")
+        yield from (
+            f"{r['run']} is still running" for r in document["runs"] if r["status"] == "running"
+        )
         kept = [change for change in document["changes"] if change["state"] == "kept"]
         kept.sort(key=lambda change: str(change["updated"]))
         with closing(sqlite3.connect(self.target)) as connection:
             (intact,) = connection.execute("PRAGMA integrity_check").fetchone()
             indexes = connection.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'pw^_%' ESCAPE '^'"
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND name GLOB 'pw_*'"
             ).fetchall()
         if intact != "ok":
             yield f"integrity_check: {intact}"
@@ -391,14 +403,6 @@ class Lane:
             time.sleep(0.05)
             alive = marked(mark)
         yield from (f"process {pid} is alive" for pid in alive)
-
-
-class _gone_is_fine:  # noqa: N801 - reads as a phrase
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        return kind is not None and issubclass(kind, ProcessLookupError)
 
 
 def arguments(command: str) -> tuple[str, ...]:
@@ -435,7 +439,7 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-# --- The whole ---------------------------------------------------------------------------------------
+# --- The whole -----------------------------------------------------------------------------------
 
 
 def plan(kills: int, *, rng: random.Random, commands: Sequence[str]) -> list[Job]:
@@ -464,9 +468,10 @@ def carry_out(jobs: list[Job], *, lanes: int) -> dict[str, Tally]:
     """Work the jobs off, side by side in as many folders as there are lanes."""
     tallies = {command: Tally() for command in COMMANDS}
     waiting, lock, done = list(enumerate(jobs)), threading.Lock(), Counter[str]()
+    spans: dict[tuple[str, str], tuple[float, float]] = {}
 
     def work(folder: Path) -> None:
-        lane = Lane(folder)
+        lane = Lane(folder, spans)
         lane.prepare()
         while True:
             with lock:
@@ -536,7 +541,10 @@ def main() -> int:
     jobs = plan(options.kills, rng=random.Random(options.seed), commands=commands)
     tallies = carry_out(jobs, lanes=options.lanes)
     print(report(tallies))
-    print(f"\n{time.monotonic() - began:.0f} s, seed {options.seed}, {circumstances('perfwright')}, ", end="")
+    print(
+        f"\n{time.monotonic() - began:.0f} s, seed {options.seed}, {circumstances('perfwright')}, ",
+        end="",
+    )
     print(f"SQLite {sqlite3.sqlite_version}")
     failures = [failure for tally in tallies.values() for failure in tally.failures]
     for failure in failures:

@@ -11,7 +11,6 @@ from perfwright._version import __version__
 from perfwright.cli.console import ERROR, show_error
 from perfwright.core import PerfwrightError
 
-
 COMMANDS = {
     "optimize": "Find bottlenecks, prove changes, keep what is proven.",
     "profile": "Find bottlenecks; change and try nothing.",

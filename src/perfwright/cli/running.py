@@ -78,14 +78,16 @@ async def _until_stopped(
 def exit_code(record: RunRecord) -> int:
     """Turn a run into the exit code that scripts read."""
     outcomes = [experiment.verdict.outcome for experiment in record.experiments]
-    if record.failures and not (outcomes or record.findings):
+    if record.failures and not record.summary:  # no agent could look at the target
         return ERROR
     if record.goals:
         states = [goal.met for goal in record.goals]
         return MISSED if False in states else UNSURE if None in states else MET
     if record.command == "try":
         return _exit_of_try(outcomes)
-    if Outcome.KEPT not in outcomes and Outcome.INCONCLUSIVE in outcomes:
+    if record.command == "profile" or Outcome.KEPT in outcomes:
+        return MET
+    if Outcome.INCONCLUSIVE in outcomes or record.failures:
         return UNSURE
     return MET
 

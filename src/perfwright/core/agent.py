@@ -65,7 +65,7 @@ class Bench(Protocol):
 
     @property
     def guards(self) -> Sequence[MetricGuard]:
-        """Metrics that `measure` returns beside the primary one, and how much worse each may get."""
+        """Metrics that `measure` returns beside the primary one; how much worse each may get."""
 
     def measure(self, arm: Arm) -> Mapping[str, float]:
         """Run one arm once and return every metric of that run."""
@@ -102,8 +102,14 @@ class Agent(Protocol):
         With None both arms are equal: the calibration of the noise floor.
         """
 
-    def keep(self, proposal: Proposal) -> None:
-        """Make a proven change part of the baseline of all later benches."""
+    def keep(self, proposal: Proposal, *, effects: Mapping[str, float]) -> None:
+        """Make a proven change part of the baseline of all later benches.
+
+        Args:
+            proposal: What was proven.
+            effects: By guarded metric, its measured ratio with the change to without: what is
+                left of the guardrail for later changes depends on it.
+        """
 
     def overall(self) -> Bench:
         """Build both arms: A as the target is, B with everything that was kept."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from perfwright.core.errors import BudgetExceededError, GrammarError
-from perfwright.core.units import Dimension, Quantity, format_quantity, parse_quantity
+from perfwright.core.units import (
+    Dimension,
+    Quantity,
+    format_quantity,
+    parse_quantity,
+    spell_quantity,
+)
 
 
 class Resource(StrEnum):
@@ -56,7 +62,7 @@ class Budget:
     def __str__(self) -> str:
         """The caps in the grammar that `parse_budget` reads."""
         return ",".join(
-            format_amount(resource, cap)
+            spell_quantity(Quantity(cap, _DIMENSIONS[resource]))
             + (f" {resource}" if _DIMENSIONS[resource] is Dimension.COUNT else "")
             for resource, cap in self.caps.items()
         )
@@ -73,8 +79,9 @@ def parse_budget(text: str) -> Budget:
     for part in text.split(","):
         resource, amount = _parse_cap(text, part=part, offset=offset)
         if resource in caps:
+            start = offset + len(part) - len(part.lstrip())
             raise GrammarError(
-                what="budget", text=text, position=offset, expected=f"{resource} only once"
+                what="budget", text=text, position=start, expected=f"{resource} only once"
             )
         caps[resource] = amount
         offset += len(part) + 1

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from perfwright.core.errors import GrammarError
-from perfwright.core.units import Dimension, Quantity, format_quantity, parse_quantity
+from perfwright.core.units import Dimension, Quantity, parse_quantity, spell_quantity
 
 _METRIC = re.compile(r"\s*([a-z][a-z0-9_.]*)", re.IGNORECASE)
 _SELECTOR = re.compile(r"\{([^{}]*)\}")
 _OPERATOR = re.compile(r"\s*(<=|>=|<|>|=)\s*")
-_SIGN = re.compile(r"\+")
+_SIGN = re.compile(r"\+(?!\s*-)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Goal:
     def __str__(self) -> str:
         """The goal in its own grammar."""
         selector = ",".join(f"{key}={value}" for key, value in self.selector.items())
-        bound = format_quantity(self.value)
+        bound = spell_quantity(self.value)
         return f"{self.metric}{f'{{{selector}}}' if selector else ''}{self.operator}{bound}"
 
 
@@ -99,6 +99,10 @@ def _parse_selector(text: str, *, position: int, what: str) -> tuple[dict[str, s
         key, equals, value = part.partition("=")
         if not (equals and key.strip() and value.strip()):
             raise GrammarError(what=what, text=text, position=offset, expected="key=value")
+        if key.strip() in selector:
+            raise GrammarError(
+                what=what, text=text, position=offset, expected=f"{key.strip()} only once"
+            )
         selector[key.strip()] = value.strip()
         offset += len(part) + 1
     return selector, match.end()

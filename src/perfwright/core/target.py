@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from perfwright.core.errors import UnknownTargetError, UnreadableTargetError
 
@@ -46,7 +46,7 @@ def parse_target(text: str) -> Target:
         UnknownTargetError: If nothing like it exists.
         UnreadableTargetError: If it exists but is no SQLite database, or cannot be opened.
     """
-    scheme = urlsplit(text).scheme if "://" in text else ""
+    scheme = _scheme(text)
     if scheme in ("sqlite", "sqlite3"):
         return _sqlite_file(Path(unquote(text.split("://", 1)[1].removeprefix("/"))), text)
     if scheme in ("postgresql", "postgres"):
@@ -55,29 +55,58 @@ def parse_target(text: str) -> Target:
         return Target(kind=TargetKind.URL, location=_without_password(text))
     if scheme:
         raise UnknownTargetError(
-            target=text,
+            target=_without_password(text),
             problem=f"targets of the kind {scheme}:// are not known",
             remedy="use sqlite:///FILE, postgresql://..., a URL, or a path",
         )
     path = Path(text)
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # such as a name that is too long: opening it will say so
+        is_folder = False
+    if is_folder:
         return Target(kind=TargetKind.FOLDER, location=str(path))
     return _sqlite_file(path, text)
 
 
+def _scheme(text: str) -> str:
+    if "://" not in text:
+        return ""
+    try:
+        return urlsplit(text).scheme
+    except ValueError as error:
+        raise UnknownTargetError(
+            target=text.rpartition("@")[2],
+            problem=f"is no URL ({error})",
+            remedy="check its host and port",
+        ) from None
+
+
+_SECRETS = ("password", "sslpassword")
+"""Parameters of a PostgreSQL URL that hold a password."""
+
+
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()
+    if parts.password is not None:
+        parts = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@"))
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if any(key in _SECRETS for key, _ in query):
+        masked = [(key, "***" if key in _SECRETS else value) for key, value in query]
+        parts = parts._replace(query=urlencode(masked, safe="*"))
+    return parts.geturl() if parts != urlsplit(url) else url
 
 
 def _sqlite_file(path: Path, text: str) -> Target:
-    if not path.exists():
-        raise UnknownTargetError(
-            target=text, problem="there is no such file", remedy="check the path"
-        )
     try:
+        if not path.exists():
+            raise UnknownTargetError(
+                target=text, problem="there is no such file", remedy="check the path"
+            )
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise UnreadableTargetError(
+                target=text, problem="is not a file", remedy="give a SQLite file"
+            )
         with path.open("rb") as file:
             magic = file.read(len(SQLITE_MAGIC))
     except OSError as error:

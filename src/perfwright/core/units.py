@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -65,8 +67,50 @@ def parse_quantity(text: str, *, what: str = "quantity", position: int = 0) -> Q
     if text[match.end() :].strip():
         raise GrammarError(what=what, text=text, position=match.end(), expected="nothing more")
     factor, dimension = _UNITS[unit]
+    if match["money"]:
+        if dimension is not Dimension.COUNT:
+            raise GrammarError(
+                what=what, text=text, position=match.start("unit"), expected="no unit after dollars"
+            )
+        dimension = Dimension.MONEY
     value = float(match["number"]) * factor
-    return Quantity(value, Dimension.MONEY if match["money"] else dimension)
+    if math.isinf(value):
+        raise GrammarError(
+            what=what, text=text, position=match.start("number"), expected="a smaller number"
+        )
+    return Quantity(value, dimension)
+
+
+_SPELLINGS = {
+    Dimension.TIME: ("h", "m", "s", "ms", "us"),
+    Dimension.SIZE: ("GiB", "GB", "MiB", "MB", "KiB", "kB", "B"),
+    Dimension.MONEY: ("",),
+    Dimension.COUNT: ("k", ""),
+    Dimension.SHARE: ("%",),
+}
+"""Units that are tried in this order for a whole number of them."""
+
+_BASE_UNITS = {Dimension.TIME: "s", Dimension.SIZE: "B", Dimension.SHARE: "%"}
+
+
+def spell_quantity(quantity: Quantity) -> str:
+    """Write a quantity so that `parse_quantity` reads the very same one: `90m`, `$0.5`."""
+    sign = "$" if quantity.dimension is Dimension.MONEY else ""
+    for unit in _SPELLINGS[quantity.dimension]:
+        factor = _UNITS[unit.lower()][0]
+        whole = round(quantity.value / factor)
+        if whole and whole * factor == quantity.value:
+            return f"{sign}{whole}{unit}"
+    share = quantity.dimension is Dimension.SHARE
+    number = Decimal(repr(_percent(quantity.value) if share else quantity.value))
+    return f"{sign}{number:f}{_BASE_UNITS.get(quantity.dimension, '')}"
+
+
+def _percent(share: float) -> float:
+    """The number of percent that reads back as `share`: rounding may have moved it by a bit."""
+    near = share * 100.0
+    candidates = (near, math.nextafter(near, math.inf), math.nextafter(near, -math.inf))
+    return next((number for number in candidates if number * 0.01 == share), near)
 
 
 def format_duration(seconds: float) -> str:

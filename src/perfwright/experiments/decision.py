@@ -20,9 +20,6 @@ _FUTILE_FROM = 0.4
 TIE_GAIN = 0.10
 """A deterministic witness settles a tie only when it falls by at least this much."""
 
-TIE_STORAGE_GAIN = 0.01
-"""... or, for storage (counters in bytes), by this much: every byte that is freed is exact."""
-
 TIE_TOLERANCE = 0.05
 """... and when the clock excludes that the change made things slower by more than this."""
 
@@ -118,22 +115,19 @@ def excludes_harm(data: BlockData) -> bool:
 def find_tie_break(witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
     """Find a witness that fell clearly while no other kind of work rose.
 
-    Counters whose name ends in `_bytes` are storage: it may grow where work falls (an index),
-    since the budget of storage judges that, but no work may grow where storage falls.
+    Counters whose name ends in `_bytes` are storage. It may grow where work falls (an index),
+    since the budget of storage judges that; where it falls at all, that is exact and counts,
+    provided that no work grows.
     """
     if any(after > before and not _is_storage(name) for name, (before, after) in witnesses.items()):
         return None
     falls = [
         (1.0 - after / before, TieBreak(witness=name, without=before, with_change=after))
         for name, (before, after) in witnesses.items()
-        if before > 0 and after <= before * (1.0 - _tie_gain(name))
+        if before > 0 and after < before * (1.0 if _is_storage(name) else 1.0 - TIE_GAIN)
     ]
     return max(falls, key=lambda fall: fall[0])[1] if falls else None
 
 
 def _is_storage(witness: str) -> bool:
     return witness.endswith("_bytes")
-
-
-def _tie_gain(witness: str) -> float:
-    return TIE_STORAGE_GAIN if _is_storage(witness) else TIE_GAIN

@@ -84,12 +84,13 @@ class Crew:
         record: ExperimentRecord = result.value
         return record
 
-    async def keep(self, proposal: Proposal) -> str | None:
+    async def keep(self, record: ExperimentRecord) -> str | None:
         """Make a proven change part of the baseline; returns the error if that failed."""
-        agent = self.agents[proposal.layer]
-        result = await self._run(agent, self._task(agent, steps.keep, proposal=proposal))
+        layer = record.proposal.layer
+        agent = self.agents[layer]
+        result = await self._run(agent, self._task(agent, steps.keep, record=record))
         if result.ok:
-            self.agents[proposal.layer] = result.value
+            self.agents[layer] = result.value
         return result.error
 
     async def levels(self, layer: Layer) -> Mapping[str, tuple[float, float]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from perfwright.core import Outcome, Proposal
+from perfwright.core import ExperimentRecord, Outcome, Proposal
 from perfwright.experiments.ledger import RunRecord
 
 _BYTES_PER_MS = 2.0**20
@@ -46,3 +46,23 @@ def expected_gain(proposal: Proposal, learned: Mapping[str, Experience]) -> floa
 def cost(proposal: Proposal) -> float:
     """What a proposal costs to hold: one for the trouble, plus its storage."""
     return 1.0 + max(proposal.size_bytes, 0) / _BYTES_PER_MS
+
+
+def retries(experiments: Sequence[ExperimentRecord]) -> list[Proposal]:
+    """Find proposals that only a guardrail held back and that a later kept change made room for.
+
+    Returns:
+        In the order in which they were tried.
+    """
+    eased: set[str] = set()
+    found: list[Proposal] = []
+    for record in reversed(experiments):
+        if record.verdict.outcome is Outcome.KEPT:
+            eased |= {
+                guard.name
+                for guard in record.guardrails
+                if guard.measured is not None and guard.measured.ratio < 1.0
+            }
+        elif record.verdict.basis in eased:
+            found.append(record.proposal)
+    return found[::-1]

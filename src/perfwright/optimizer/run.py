@@ -26,7 +26,7 @@ from perfwright.optimizer.events import Calibrated, Examined, Observer, StageBeg
 from perfwright.optimizer.goals import goal_results
 from perfwright.optimizer.machine import describe_machine
 from perfwright.optimizer.options import RunOptions
-from perfwright.optimizer.ranking import cost, expected_gain, experience
+from perfwright.optimizer.ranking import cost, expected_gain, experience, retries
 from perfwright.orchestrator import Engine
 from perfwright.stats import FalseKeepControl
 
@@ -120,8 +120,18 @@ class Run:
             proposals = list(given)
         if proposals and self._crew.agents:
             await self._calibrate()
-            await self._try_all(proposals)
+            await self._try_all(self._measurable(proposals))
         await self._measure_before_and_after()
+
+    def _measurable(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """Leave out what belongs to a layer whose bench could not be built or calibrated."""
+        measurable = [each for each in proposals if each.layer in self._crew.calibrations]
+        for proposal in proposals:
+            if proposal not in measurable:
+                self._books.note(
+                    f"not tried, since nothing could be measured: {proposal.change.summary}"
+                )
+        return measurable
 
     async def _calibrate(self) -> None:
         self.observe(StageBegan("Measuring the noise: A against A"))
@@ -138,13 +148,25 @@ class Run:
             self.observe(Calibrated(layer, calibration))
 
     async def _try_all(self, proposals: Sequence[Proposal]) -> None:
-        """Try proposals by expected gain per cost until the budget or the goals say stop."""
+        """Try proposals by expected gain per cost until the budget or the goals say stop.
+
+        What a guardrail alone held back is tried once more when a later change made room for it:
+        an index that the writes could not pay for before a useless one was dropped.
+        """
         learned = experience(self._books.earlier_runs())
-        ranked = sorted(
+        waiting = sorted(
             proposals, key=lambda each: expected_gain(each, learned) / cost(each), reverse=True
         )
-        self.observe(StageBegan("Proving changes", len(ranked)))
-        for proposal in ranked:
+        self.observe(StageBegan("Proving changes", len(waiting)))
+        if await self._try_in_order(waiting):
+            held_back = retries(self._books.record.experiments)
+            if held_back:
+                self.observe(StageBegan("Trying again what a guardrail held back", len(held_back)))
+                await self._try_in_order(held_back)
+
+    async def _try_in_order(self, proposals: Sequence[Proposal]) -> bool:
+        """Try proposals one after the other; False when the goals are met."""
+        for proposal in proposals:
             try:
                 self._books.reserve(proposal)
             except BudgetExceededError as error:
@@ -156,7 +178,8 @@ class Run:
             self.observe(Tried(record))
             if record.verdict.outcome is Outcome.KEPT and await self._goals_met(proposal):
                 self._books.note("every goal is met; what was left was not tried")
-                return
+                return False
+        return True
 
     async def _try(self, proposal: Proposal) -> ExperimentRecord:
         calibration = self._crew.calibrations.get(proposal.layer)
@@ -180,7 +203,7 @@ class Run:
             return unmeasured(proposal, plan=plan, verdict=verdict)
         record = await self._crew.experiment(proposal, plan)
         if record.verdict.outcome is Outcome.KEPT:
-            error = await self._crew.keep(proposal)
+            error = await self._crew.keep(record)
             if error is not None:
                 verdict = Verdict(outcome=Outcome.FAILED, reason=error, basis="error")
                 return replace(record, verdict=verdict)

@@ -122,11 +122,20 @@ def levels(*, agent: Agent, progress: Progress) -> Mapping[str, tuple[float, flo
     return agent.levels()
 
 
-def keep(*, agent: Agent, proposal: Proposal, progress: Progress) -> Agent:
+def keep(*, agent: Agent, record: ExperimentRecord, progress: Progress) -> Agent:
     """Make a proven change part of the agent's baseline."""
-    progress(f"keeping {proposal.change.subject}")
-    agent.keep(proposal)
+    progress(f"keeping {record.proposal.change.subject}")
+    agent.keep(record.proposal, effects=guarded_effects(record))
     return agent
+
+
+def guarded_effects(record: ExperimentRecord) -> dict[str, float]:
+    """Measured ratio of every guarded metric of an experiment."""
+    return {
+        guard.name: guard.measured.ratio
+        for guard in record.guardrails
+        if guard.measured is not None
+    }
 
 
 def _trial(bench: Bench, plan: ExperimentPlan, *, progress: Progress) -> Trial:

@@ -63,6 +63,8 @@ def _overall(run: RunRecord) -> Headline | None:
 
 def _unmeasured(run: RunRecord) -> Headline:
     if not run.experiments:
+        if run.failures and not run.summary:
+            return Headline("The target could not be examined", "The reason stands below.")
         if not run.findings:
             return Headline("Nothing found", "No bottleneck was found in what could be seen.")
         detail = f"No experiment was run. {_costliest(run.findings)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from perfwright.agents.database.catalog import Catalog
@@ -156,7 +156,7 @@ class CacheTrial:
 class DatabaseArtifacts:
     """Everything that detectors and remedies may know."""
 
-    catalog: Catalog = Catalog()
+    catalog: Catalog = field(default_factory=Catalog)
     workload: tuple[Observation, ...] | None = None
     """None when no workload was given; costliest first."""
     term_counts: tuple[TermCount, ...] = ()

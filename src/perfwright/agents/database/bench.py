@@ -185,7 +185,9 @@ class SqliteBench:
             end = self._clock.now() + CHECK_SHAPE_LIMIT_S
             for sample in spread(observation.shape.samples, len(observation.shape.samples)):
                 try:
-                    problem = differs(a, b, observation, sample=sample, limit_s=CHECK_LIMIT_S)
+                    problem = differs(
+                        a, b, observation=observation, sample=sample, limit_s=CHECK_LIMIT_S
+                    )
                 except (TooSlowError, sqlite3.Error):
                     skipped += 1
                     break

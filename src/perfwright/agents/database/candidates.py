@@ -45,7 +45,7 @@ def candidates(access: Access, knowledge: Knowledge) -> Iterator[Candidate]:
     if table is None or table.virtual or table.rows < MIN_ROWS:
         return
     seen: set[str] = set()
-    for design, extra in _designs(access, table, knowledge):
+    for design, extra in _designs(access, table, knowledge=knowledge):
         if design.definition in seen or not design.keys or len(design.keys) > MAX_KEYS:
             continue
         seen.add(design.definition)
@@ -83,21 +83,21 @@ def exists(design: IndexDesign, catalog: Catalog) -> bool:
 
 
 def _designs(
-    access: Access, table: Table, knowledge: Knowledge
+    access: Access, table: Table, *, knowledge: Knowledge
 ) -> Iterator[tuple[IndexDesign, bool]]:
     """Yield designs, and whether they were widened to cover."""
-    for where in _conditions(access, table, knowledge):
-        for equal in _equalities(access, table, where, knowledge.catalog):
-            for tail in _tails(access, table, equal):
+    for where in _conditions(access, table, knowledge=knowledge):
+        for equal in _equalities(access, table, where=where, catalog=knowledge.catalog):
+            for tail in _tails(access, table, equal=equal):
                 keys = _joined(equal, tail)
                 base = IndexDesign(table=table.name, keys=keys, where=where)
                 yield base, False
-                wide = _covering(base, access, table)
+                wide = _covering(base, access, table=table)
                 if wide is not None:
                     yield wide, True
 
 
-def _conditions(access: Access, table: Table, knowledge: Knowledge) -> Iterator[tuple[str, ...]]:
+def _conditions(access: Access, table: Table, *, knowledge: Knowledge) -> Iterator[tuple[str, ...]]:
     """Yield no condition, then each rare constant one alone, then all of these together."""
     yield ()
     rare = tuple(c for c in access.constants if knowledge.share(table, (c,)) <= PARTIAL_SHARE)
@@ -107,7 +107,7 @@ def _conditions(access: Access, table: Table, knowledge: Knowledge) -> Iterator[
 
 
 def _equalities(
-    access: Access, table: Table, where: tuple[str, ...], catalog: Catalog
+    access: Access, table: Table, *, where: tuple[str, ...], catalog: Catalog
 ) -> Iterator[tuple[DesignKey, ...]]:
     """Yield sets of equality keys: as the outer and as the inner table of a join."""
     fixed = _fixed_by(where)
@@ -125,13 +125,13 @@ def _equalities(
     seen: set[tuple[DesignKey, ...]] = set()
     for selection in chosen:
         keys = _keys(selection, table)
-        if keys not in seen and not _is_unique(keys, table, catalog):
+        if keys not in seen and not _is_unique(keys, table, catalog=catalog):
             seen.add(keys)
             yield keys
 
 
 def _tails(
-    access: Access, table: Table, equal: tuple[DesignKey, ...]
+    access: Access, table: Table, *, equal: tuple[DesignKey, ...]
 ) -> Iterator[tuple[DesignKey, ...]]:
     """Yield what may follow the equality keys: nothing, a range, the order, the grouping."""
     if equal:
@@ -168,7 +168,7 @@ def sort_keys(
     )
 
 
-def _covering(base: IndexDesign, access: Access, table: Table) -> IndexDesign | None:
+def _covering(base: IndexDesign, access: Access, *, table: Table) -> IndexDesign | None:
     if access.whole_rows or not access.columns:
         return None
     held = {key.column for key in base.keys} | {table.rowid_alias}
@@ -206,7 +206,7 @@ def _joined(equal: tuple[DesignKey, ...], tail: tuple[DesignKey, ...]) -> tuple[
     return (*equal, *(key for key in tail if key.text not in held))
 
 
-def _is_unique(keys: tuple[DesignKey, ...], table: Table, catalog: Catalog) -> bool:
+def _is_unique(keys: tuple[DesignKey, ...], table: Table, *, catalog: Catalog) -> bool:
     """Whether the keys find one row by what is there: nothing can be added to that."""
     columns = {key.column for key in keys if not key.collation}
     unique = [set(i.columns) for i in catalog.indexes_of(table.name) if i.unique and i.plain]

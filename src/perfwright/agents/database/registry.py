@@ -63,7 +63,7 @@ def answer(
     for remedy in all_remedies():
         if not scope.includes(remedy.scope):
             continue
-        for proposal in _of(remedy, artifacts, findings):
+        for proposal in _of(remedy, artifacts, findings=findings):
             known = merged.get(proposal.change.apply)
             if known is None:
                 merged[proposal.change.apply] = proposal
@@ -77,6 +77,7 @@ def answer(
 def _of(
     remedy: Remedy[DatabaseArtifacts],
     artifacts: DatabaseArtifacts,
+    *,
     findings: tuple[IdentifiedFinding, ...],
 ) -> Iterator[Proposal]:
     """Ask a remedy about each finding alone, to know its cause, then about all together."""

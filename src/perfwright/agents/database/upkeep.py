@@ -6,7 +6,7 @@ import re
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.balance import balance_of
-from perfwright.agents.database.catalog import Catalog, Index
+from perfwright.agents.database.catalog import Catalog, ForeignKey, Index
 
 ENTRY_MS = 0.004  # to keep one more index entry up to date, journal included; measured, 2 to 6 us
 _WHERE = re.compile(r"\bWHERE\b(.*)$", re.IGNORECASE | re.DOTALL)
@@ -49,6 +49,18 @@ def is_protected(index: Index, catalog: Catalog) -> bool:
         key.table == index.table and _leads(index, key.columns) and not _other_leads(index, catalog)
         for key in catalog.foreign_keys
     )
+
+
+def is_supported(key: ForeignKey, catalog: Catalog) -> bool:
+    """Whether an index, or the table's own order, begins with the columns of the key."""
+    wanted = {column.casefold() for column in key.columns}
+    child = catalog.table(key.table)
+    fronts = [i.columns for i in catalog.indexes_of(child.name if child else key.table) if i.plain]
+    if child is not None and child.without_rowid:
+        fronts.append(child.primary_key)
+    if child is not None and child.rowid_alias is not None:
+        fronts.append((child.rowid_alias,))
+    return any({(c or "").casefold() for c in front[: len(wanted)]} == wanted for front in fronts)
 
 
 def used_indexes(artifacts: DatabaseArtifacts) -> set[str]:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from perfwright.core import ChangeSpec
 
-
 FIRST_LOOK_SHARE = 0.65  # of the time; the rest is for choosing among what was seen
 OVERWHELMING = 0.2  # of the workload's cost
 
@@ -21,7 +20,7 @@ class Trial:
     """The effect of one change on the workload, next to what was chosen before."""
 
     saved: Mapping[str, float]
-    """Milliseconds per replay of the workload that each read shape gets cheaper; negative: dearer."""
+    """Milliseconds per replay that each read shape gets cheaper; negative: dearer."""
     write_ms: float = 0.0
     """What all writes cost more; negative when they get cheaper."""
     size_bytes: int = 0
@@ -33,6 +32,11 @@ class Trial:
     def read_ms(self) -> float:
         """What all reads get cheaper."""
         return sum(self.saved.values())
+
+    @property
+    def hope_ms(self) -> float:
+        """What it would bring if nothing got dearer: a bound for when other choices were made."""
+        return sum(max(saved, 0.0) for saved in self.saved.values()) - self.write_ms
 
     @property
     def net_ms(self) -> float:
@@ -154,7 +158,7 @@ class Greedy:
             trial = self.trials.try_out(option.change)
             if trial is None or trial.worse or trial.net_ms < -self.rules.drop_loss * total:
                 continue
-            self._take(option, trial, total)
+            self._take(option, trial, total_ms=total)
 
     def add(self, options: Sequence[Option]) -> None:
         """Choose additions until nothing left is worth its price."""
@@ -167,7 +171,7 @@ class Greedy:
             if not self.rules.worthwhile(self._value(best, total), total_ms=total):
                 return
             if best.fresh:
-                self._take_entry(entries, best, total)
+                self._take_entry(entries, best, total_ms=total)
             else:
                 self._refresh(entries, best)
 
@@ -182,10 +186,10 @@ class Greedy:
         else:
             entry.trial, entry.fresh = trial, True
 
-    def _take_entry(self, entries: list[_Entry], entry: _Entry, total_ms: float) -> None:
+    def _take_entry(self, entries: list[_Entry], entry: _Entry, *, total_ms: float) -> None:
         entries.remove(entry)
         if self._fits(entry.trial):
-            self._take(entry.option, entry.trial, total_ms)
+            self._take(entry.option, entry.trial, total_ms=total_ms)
             self._mark_stale(entries, entry)
 
     def widen(self, options: Sequence[Option], *, extends: Extends) -> None:
@@ -251,7 +255,7 @@ class Greedy:
             if self.time_is_up(share=FIRST_LOOK_SHARE):
                 break
             trial = self.trials.try_out(option.change)
-            if trial is not None and trial.net_ms > 0:
+            if trial is not None and trial.hope_ms > 0:
                 entries.append(_Entry(option, trial))
             last = place + 1 == len(ranked) or ranked[place + 1].expected_ms < option.expected_ms
             if last:
@@ -265,11 +269,13 @@ class Greedy:
             if self._value(best, total) < OVERWHELMING * total:
                 return
             if best.fresh:
-                self._take_entry(entries, best, total)
+                self._take_entry(entries, best, total_ms=total)
             else:
                 self._refresh(entries, best)
 
     def _value(self, entry: _Entry, total_ms: float) -> float:
+        if not entry.fresh:
+            return entry.trial.hope_ms
         return self.rules.value(entry.trial, total_ms=total_ms, demand=entry.option.demand)
 
     def _fits(self, trial: Trial) -> bool:
@@ -278,7 +284,7 @@ class Greedy:
         limit = self.rules.max_write_growth * self.write_base_ms
         return trial.write_ms <= 0 or growth <= limit
 
-    def _take(self, option: Option, trial: Trial, total_ms: float) -> None:
+    def _take(self, option: Option, trial: Trial, *, total_ms: float) -> None:
         self.trials.accept(option.change)
         self.write_growth_ms += trial.write_ms
         self.chosen.append(Choice(change=option.change, trial=trial, before_ms=total_ms))

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import sys
+import traceback
 from contextlib import suppress
 
 from perfwright.core import Clock
-from perfwright.orchestrator.engines.wire import HEADER, Answer, Call, Raised, Returned, Said, pack
+from perfwright.orchestrator.engines.wire import (
+    HEADER,
+    Answer,
+    Call,
+    Raised,
+    Returned,
+    Said,
+    pack,
+    unpack,
+)
 from perfwright.orchestrator.tasks import Task, TaskProgress, TaskResult
 
 _ERROR_TAIL = 4000
@@ -39,9 +48,9 @@ class _Worker:
         )
         return cls(process)
 
-    async def call(self, task: Task, progress: TaskProgress | None) -> Returned | Raised:
+    async def call(self, frame: bytes, progress: TaskProgress | None) -> Returned | Raised:
         assert self._process.stdin is not None  # noqa: S101 - pipes, as asked for in start()
-        self._process.stdin.write(pack(Call(task.function, task.arguments)))
+        self._process.stdin.write(frame)
         await self._process.stdin.drain()
         while True:
             answer = await self._receive()
@@ -58,7 +67,10 @@ class _Worker:
         except asyncio.IncompleteReadError as error:
             code = await self._process.wait()
             raise _WorkerDiedError(f"exit code {code}") from error
-        answer: Answer = pickle.loads(body)  # noqa: S301 - written by our own worker
+        try:
+            answer: Answer = unpack(body)
+        except Exception as error:  # noqa: BLE001 - the boundary: a class may raise anything
+            return _failure(f"the answer does not unpickle: {type(error).__name__}: {error}")
         return answer
 
     async def end(self) -> None:
@@ -82,13 +94,18 @@ class LocalEngine:
     async def run(self, task: Task, *, progress: TaskProgress | None = None) -> TaskResult:
         """Run a task; a crash or a time-out costs its worker and is reported, nothing more."""
         started = self._clock.now()
+        try:
+            frame = pack(Call(task.function, task.arguments))
+        except Exception as error:  # noqa: BLE001 - the boundary: an agent may raise anything
+            problem = f"{task.name} cannot be sent to a worker: {type(error).__name__}: {error}"
+            return TaskResult(name=task.name, error=problem, traceback=traceback.format_exc())
         worker = self._idle.pop() if self._idle else await _Worker.start()
         self._busy.add(worker)
         answer: Returned | Raised
         healthy = False
         try:
             async with asyncio.timeout(task.timeout_s):
-                answer = await worker.call(task, progress)
+                answer = await worker.call(frame, progress)
             healthy = True
         except TimeoutError:
             answer = _failure(f"TimeoutError: {task.name} took longer than {task.timeout_s:g}s")

@@ -54,8 +54,8 @@ def pack(message: object) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def read_frame(stream: IO[bytes]) -> Any:
-    """Read one message from a blocking stream.
+def read_frame(stream: IO[bytes]) -> bytes:
+    """Read the body of one frame from a blocking stream.
 
     Raises:
         EOFError: If the stream ended.
@@ -67,4 +67,9 @@ def read_frame(stream: IO[bytes]) -> Any:
     body = stream.read(length)
     if len(body) < length:
         raise EOFError
+    return body
+
+
+def unpack(body: bytes) -> Any:
+    """Turn the body of a frame into its message; raises whatever its classes raise."""
     return pickle.loads(body)  # noqa: S301 - written by our own parent or child

@@ -15,7 +15,7 @@ import traceback
 from typing import IO
 
 from perfwright.core import PerfwrightError
-from perfwright.orchestrator.engines.wire import Call, Raised, Returned, Said, pack, read_frame
+from perfwright.orchestrator.engines.wire import Raised, Returned, Said, pack, read_frame, unpack
 
 
 def main() -> None:
@@ -23,14 +23,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a target prints must not end up among the frames
-    calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     watcher = threading.Thread(target=_receive, args=(sys.stdin.buffer, calls), daemon=True)
     watcher.start()
     while True:
         _serve(calls.get(), answers)
 
 
-def _receive(stream: IO[bytes], calls: queue.SimpleQueue[Call]) -> None:
+def _receive(stream: IO[bytes], calls: queue.SimpleQueue[bytes]) -> None:
     while True:
         try:
             calls.put(read_frame(stream))
@@ -38,19 +38,21 @@ def _receive(stream: IO[bytes], calls: queue.SimpleQueue[Call]) -> None:
             os._exit(0)
 
 
-def _serve(call: Call, answers: IO[bytes]) -> None:
+def _serve(body: bytes, answers: IO[bytes]) -> None:
     def say(line: str) -> None:
         _send(answers, Said(line))
 
     answer: Returned | Raised
     try:
+        call = unpack(body)  # here and not in the watcher: the class may not be importable
         answer = Returned(call.function(**call.arguments, progress=say))
         frame = pack(answer)
     except Exception as error:  # noqa: BLE001 - the boundary: recorded with its traceback
+        expected = isinstance(error, PerfwrightError)  # then its text says all
         answer = Raised(
-            error=f"{type(error).__name__}: {error}",
+            error=str(error) if expected else f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),
-            expected=isinstance(error, PerfwrightError),
+            expected=expected,
         )
         frame = pack(answer)
     answers.write(frame)

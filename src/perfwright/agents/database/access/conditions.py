@@ -34,7 +34,7 @@ class Reader:
     sources: tuple[str, ...]
     """Where the words of an expression are looked up."""
 
-    def restrictions(self, condition: exp.Expression) -> Iterator[Restriction]:
+    def restrictions(self, condition: exp.Expr) -> Iterator[Restriction]:
         """Yield the terms of one condition that holds no AND at its top."""
         match condition:
             case exp.Paren():
@@ -60,7 +60,7 @@ class Reader:
             case _:
                 return
 
-    def alternatives(self, condition: exp.Expression) -> tuple[tuple[Restriction, ...], ...]:
+    def alternatives(self, condition: exp.Expr) -> tuple[tuple[Restriction, ...], ...]:
         """Return the sides of an OR, each with its terms; empty for everything else."""
         condition = condition.unnest()
         if not isinstance(condition, exp.Or):
@@ -70,7 +70,7 @@ class Reader:
             for side in condition.flatten()
         )
 
-    def constant(self, condition: exp.Expression) -> tuple[Instance, str] | None:
+    def constant(self, condition: exp.Expr) -> tuple[Instance, str] | None:
         """Return the words of a condition on one table that holds no parameter."""
         owners = self._owners(condition)
         if len(owners) != 1 or None in owners or condition.find(*_UNSTABLE):
@@ -82,7 +82,7 @@ class Reader:
         instance = next(iter(owners))
         return (instance, words) if words and instance else None
 
-    def _equality(self, left: exp.Expression, right: exp.Expression) -> Iterator[Restriction]:
+    def _equality(self, left: exp.Expr, right: exp.Expr) -> Iterator[Restriction]:
         left, right = left.unnest(), right.unnest()
         if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
             for one, other in zip(left.expressions, right.expressions, strict=False):
@@ -91,7 +91,7 @@ class Reader:
         yield from self._term(left, "=", others=(right,))
         yield from self._term(right, "=", others=(left,))
 
-    def _range(self, left: exp.Expression, right: exp.Expression) -> Iterator[Restriction]:
+    def _range(self, left: exp.Expr, right: exp.Expr) -> Iterator[Restriction]:
         left, right = left.unnest(), right.unnest()
         if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
             left, right = left.expressions[0], right.expressions[0]
@@ -106,10 +106,10 @@ class Reader:
 
     def _term(
         self,
-        operand: exp.Expression,
+        operand: exp.Expr,
         operator: Operator,
         *,
-        others: tuple[exp.Expression, ...],
+        others: tuple[exp.Expr, ...],
         collation: str | None = None,
     ) -> Iterator[Restriction]:
         operand = operand.unnest()
@@ -132,7 +132,7 @@ class Reader:
                 instance, Term(key=key, column=column, operator=operator, collation=collation)
             )
 
-    def key(self, operand: exp.Expression) -> tuple[str | None, str | None]:
+    def key(self, operand: exp.Expr) -> tuple[str | None, str | None]:
         """Return an operand as an index would hold it, and its column when it is just that."""
         operand = operand.unnest()
         if isinstance(operand, exp.Column):
@@ -146,12 +146,12 @@ class Reader:
             return None, None
         return exact_text(operand, sources=self.sources), None
 
-    def owner(self, operand: exp.Expression) -> Instance | None:
+    def owner(self, operand: exp.Expr) -> Instance | None:
         """The one table whose columns an expression uses; None for several or none."""
         owners = self._owners(operand)
         return next(iter(owners)) if len(owners) == 1 else None
 
-    def _owners(self, node: exp.Expression) -> set[Instance | None]:
+    def _owners(self, node: exp.Expr) -> set[Instance | None]:
         """The mentions of tables that `node` uses; None stands for what cannot be resolved."""
         found = (self.names.resolve(c, self.scope) for c in own_columns(node))
         return {r.instance if r else None for r in found}
@@ -166,7 +166,7 @@ class Reader:
         return False
 
 
-def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the parts of a condition that are connected by AND."""
     condition = condition.unnest()
     if isinstance(condition, exp.And):

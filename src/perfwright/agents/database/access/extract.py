@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from perfwright.agents.database.access.conditions import Reader, Restriction, conjuncts
@@ -16,13 +15,13 @@ from perfwright.agents.database.access.ordering import Keys, grouping_of, order_
 from perfwright.agents.database.access.statements import (
     Query,
     guess_target,
-    parse_one_statement,
     queries_of,
     target_of,
     trigger_queries,
 )
 from perfwright.agents.database.artifacts import Access, Shape, SortKey, Term
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.parsing import ParseFailure, parse_sql
 from perfwright.agents.database.workload import MIN_CONSTANT_CALLS
 
 
@@ -69,7 +68,7 @@ def analyse(shape: Shape, catalog: Catalog) -> Analysis:
     """Read the accesses of one shape; a statement that cannot be read says why."""
     target = guess_target(shape.samples[0].sql) if shape.write else None
     try:
-        statement = parse_one_statement(shape.template)
+        statement = parse_sql(shape.template)
         target = target_of(statement) or target
         queries = queries_of(statement, catalog, source=shape.template)
         if target:
@@ -80,8 +79,10 @@ def analyse(shape: Shape, catalog: Catalog) -> Analysis:
             for query in queries
             for access in _accesses(query, catalog, steady=steady, wild=wild)
         ]
-        ordered = isinstance(statement, exp.Select) and _is_total(statement, accesses, catalog)
-    except (SqlglotError, RecursionError) as error:
+        ordered = isinstance(statement, exp.Select) and _is_total(
+            statement, accesses, catalog=catalog
+        )
+    except ParseFailure as error:
         return Analysis(target=target, problem=f"cannot be parsed ({_first_line(error)})")
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         # A tree of a form that nobody foresaw loses its own statement, never the others.
@@ -111,18 +112,20 @@ def _accesses(query: Query, catalog: Catalog, *, steady: bool, wild: bool) -> It
     names = Names(catalog, scopes=scopes)
     drafts = {instance: _Draft(instance) for instance in names.instances}
     for scope in scopes:
-        _note_columns(scope, names)
+        select = scope.expression
+        assert isinstance(select, exp.Select)  # noqa: S101 - filtered above
+        _note_columns(scope, names, select=select)
         reader = Reader(names=names, scope=scope, sources=query.sources)
-        for condition in _conditions(scope.expression):
-            _note_condition(condition, reader, drafts, steady=steady)
-        _note_orders(scope.expression, reader, drafts)
+        for condition in _conditions(select):
+            _note_condition(condition, reader, drafts=drafts, steady=steady)
+        _note_orders(select, reader, drafts=drafts)
     for draft in drafts.values():
         if wild:
             draft.terms = [term for term in draft.terms if term.operator != "prefix"]
         yield draft.build()
 
 
-def _conditions(select: exp.Select) -> Iterator[exp.Expression]:
+def _conditions(select: exp.Select) -> Iterator[exp.Expr]:
     """Yield the AND-connected conditions of WHERE and of all joins."""
     where = select.args.get("where")
     if where is not None:
@@ -145,10 +148,10 @@ def _leftmost(select: exp.Select) -> str:
 
 
 def _note_condition(
-    condition: exp.Expression,
+    condition: exp.Expr,
     reader: Reader,
-    drafts: dict[Instance, _Draft],
     *,
+    drafts: dict[Instance, _Draft],
     steady: bool,
 ) -> None:
     for restriction in reader.restrictions(condition):
@@ -173,7 +176,7 @@ def _note_branches(
             drafts[instance].branches = branches
 
 
-def _note_orders(select: exp.Select, reader: Reader, drafts: dict[Instance, _Draft]) -> None:
+def _note_orders(select: exp.Select, reader: Reader, *, drafts: dict[Instance, _Draft]) -> None:
     if "nulls" not in select.sql("sqlite").casefold():
         order: Keys = order_of(select, reader)
         if order is not None:
@@ -184,29 +187,29 @@ def _note_orders(select: exp.Select, reader: Reader, drafts: dict[Instance, _Dra
         drafts[grouping[0]].grouping = grouping[1]
 
 
-def _note_columns(scope: Scope, names: Names) -> None:
-    for column in own_columns(scope.expression):
+def _note_columns(scope: Scope, names: Names, *, select: exp.Select) -> None:
+    for column in own_columns(select):
         if isinstance(column.this, exp.Star):
             continue
         resolved = names.resolve(column, scope)
         if resolved is not None:
             resolved.instance.columns.add(resolved.column)
-    for projection in scope.expression.selects:
+    for projection in select.selects:
         if projection.is_star and not isinstance(projection, exp.Count):
             table = projection.table if isinstance(projection, exp.Column) else ""
             for alias in scope.selected_sources:
                 if not table or alias.casefold() == table.casefold():
-                    _note_star(names, scope, alias)
+                    _note_star(names, scope, alias=alias)
 
 
-def _note_star(names: Names, scope: Scope, alias: str) -> None:
+def _note_star(names: Names, scope: Scope, *, alias: str) -> None:
     instance = names.find(scope, alias)
     if instance is not None:
         instance.whole_rows = True
         instance.columns.update(c.name for c in instance.table.columns)
 
 
-def _is_total(select: exp.Select, accesses: list[Access], catalog: Catalog) -> bool:
+def _is_total(select: exp.Select, accesses: list[Access], *, catalog: Catalog) -> bool:
     """Whether the ORDER BY of a SELECT from one table ends in a unique key."""
     order = select.args.get("order")
     if order is None or len(accesses) != 1 or select.args.get("group"):

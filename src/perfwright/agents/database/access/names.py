@@ -11,7 +11,7 @@ from sqlglot.optimizer.scope import Scope
 from perfwright.agents.database.catalog import Catalog, Table
 
 
-def own_columns(node: exp.Expression) -> Iterator[exp.Column]:
+def own_columns(node: exp.Expr) -> Iterator[exp.Column]:
     """Yield the columns within `node`, those of nested SELECTs left out."""
     for inner in node.walk(prune=lambda n: n is not node and isinstance(n, exp.Query)):
         if isinstance(inner, exp.Column):
@@ -68,13 +68,13 @@ class Names:
         """Find the table of `column`, looking outwards from `scope`."""
         at: Scope | None = scope
         while at is not None:
-            found = self._within(column.name, column.table, at, depth=0)
+            found = self._within(column.name, at, qualifier=column.table, depth=0)
             if found is not None:
                 return found
             at = at.parent
         return None
 
-    def _within(self, name: str, qualifier: str, scope: Scope, *, depth: int) -> Resolved | None:
+    def _within(self, name: str, scope: Scope, *, qualifier: str, depth: int) -> Resolved | None:
         for alias, (_, source) in scope.selected_sources.items():
             if qualifier and alias.casefold() != qualifier.casefold():
                 continue
@@ -105,12 +105,12 @@ class Names:
                 isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
             ):
                 table = projection.table if isinstance(projection, exp.Column) else ""
-                found = self._within(name, table, source, depth=depth + 1)
+                found = self._within(name, source, qualifier=table, depth=depth + 1)
             elif projection.alias_or_name.casefold() == name.casefold():
                 inner = projection.unalias()
                 if not isinstance(inner, exp.Column):
                     return None
-                found = self._within(inner.name, inner.table, source, depth=depth + 1)
+                found = self._within(inner.name, source, qualifier=inner.table, depth=depth + 1)
             else:
                 continue
             if found is not None:

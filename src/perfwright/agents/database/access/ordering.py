@@ -35,7 +35,7 @@ def grouping_of(select: exp.Select, reader: Reader) -> Keys:
     return _one_table(((expression, False) for expression in wanted), reader)
 
 
-def _one_table(wanted: Iterator[tuple[exp.Expression, bool]], reader: Reader) -> Keys:
+def _one_table(wanted: Iterator[tuple[exp.Expr, bool]], reader: Reader) -> Keys:
     owner: Instance | None = None
     keys: list[SortKey] = []
     for expression, descending in wanted:
@@ -52,7 +52,7 @@ def _one_table(wanted: Iterator[tuple[exp.Expression, bool]], reader: Reader) ->
     return (owner, tuple(keys)) if owner is not None else None
 
 
-def _meant(expression: exp.Expression, select: exp.Select) -> exp.Expression:
+def _meant(expression: exp.Expr, select: exp.Select) -> exp.Expr:
     """Replace a position or an alias by the result column that it names."""
     selects = select.selects
     if isinstance(expression, exp.Literal) and not expression.is_string:
@@ -63,7 +63,7 @@ def _meant(expression: exp.Expression, select: exp.Select) -> exp.Expression:
             if isinstance(projection, exp.Alias) and (
                 projection.alias.casefold() == expression.name.casefold()
             ):
-                return projection.this
+                return projection.unalias()
     return expression
 
 

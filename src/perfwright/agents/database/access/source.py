@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
+from perfwright.agents.database.parsing import ParseFailure, parse_sql
 from perfwright.agents.database.workload import Token, tokenize
 
 MAX_TOKENS = 48  # longer expressions are no index keys that anyone would keep
+_SIGNS = {",", "=", "<", ">", "<=", ">=", "<>", "!=", "==", "||", "."}
+_BETWEEN = {*_SIGNS, "AND", "OR", "IS", "IN", "LIKE", "GLOB", "BETWEEN"}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_NO_START = frozenset(") , = < > <= >= <> != == || . AND OR IS IN LIKE GLOB BETWEEN".split())
-_NO_END = frozenset("( , = < > <= >= <> != == || . AND OR IS IN LIKE GLOB BETWEEN NOT".split())
+_NO_START = frozenset({")", *_BETWEEN})
+_NO_END = frozenset({"(", "NOT", *_BETWEEN})
 
 
-def exact_text(node: exp.Expression, *, sources: tuple[str, ...]) -> str | None:
+def exact_text(node: exp.Expr, *, sources: tuple[str, ...]) -> str | None:
     """Find the words that parse to `node`, without the table names in front of its columns.
 
     Args:
@@ -72,10 +74,10 @@ def _balanced(window: list[Token]) -> bool:
     return depth == 0
 
 
-def _parses_to(text: str, node: exp.Expression) -> bool:
+def _parses_to(text: str, node: exp.Expr) -> bool:
     try:
-        return parse_one(text, read="sqlite") == node
-    except (SqlglotError, RecursionError):
+        return parse_sql(text) == node
+    except ParseFailure:
         return False
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sqlglot import exp, parse
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.parsing import ParseFailure, parse_sql
 from perfwright.agents.database.workload import split_statements, tokenize
 
 MAX_VIEWS = 30  # replaced per statement; stops views that name themselves
@@ -23,19 +23,7 @@ class Query:
     sources: tuple[str, ...]
 
 
-def parse_one_statement(sql: str) -> exp.Expression:
-    """Parse exactly one statement.
-
-    Raises:
-        SqlglotError: If it does not parse.
-    """
-    parsed = [e for e in parse(sql, read="sqlite") if e is not None]
-    if len(parsed) != 1 or isinstance(parsed[0], exp.Command):
-        raise SqlglotError("is not one statement that can be parsed")
-    return parsed[0]
-
-
-def target_of(statement: exp.Expression) -> str | None:
+def target_of(statement: exp.Expr) -> str | None:
     """Return the table that a write changes."""
     if isinstance(statement, exp.Insert | exp.Update | exp.Delete):
         table = statement.this.find(exp.Table) if statement.this else None
@@ -58,7 +46,7 @@ def guess_target(sql: str) -> str | None:
     return None
 
 
-def queries_of(statement: exp.Expression, catalog: Catalog, *, source: str) -> list[Query]:
+def queries_of(statement: exp.Expr, catalog: Catalog, *, source: str) -> list[Query]:
     """Return the SELECTs of a statement, views put in."""
     found: list[exp.Query] = []
     match statement:
@@ -86,8 +74,8 @@ def trigger_queries(catalog: Catalog, *, table: str) -> list[Query]:
             continue
         for _, sql in split_statements(body[1]):
             try:
-                found += queries_of(parse_one_statement(sql), catalog, source=sql)
-            except (SqlglotError, RecursionError):
+                found += queries_of(parse_sql(sql), catalog, source=sql)
+            except ParseFailure:
                 continue
     return found
 
@@ -125,7 +113,7 @@ def _with_views(query: exp.Query, catalog: Catalog, *, source: str) -> Query:
         if mention is None:
             break
         view = views[mention.name.casefold()]
-        body = parse_one_statement(view.sql)
+        body = parse_sql(view.sql)
         if not isinstance(body, exp.Create) or not isinstance(body.expression, exp.Query):
             break
         alias = mention.alias or mention.name

@@ -14,8 +14,10 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each access that compares or sorts by an expression."""
     for observation in busy(artifacts):
         for access in observation.accesses:
-            keys = (*access.terms, *access.order, *access.grouping)
-            expressions = [key.key for key in keys if key.column is None]
+            expressions = [term.key for term in access.terms if term.column is None]
+            expressions += [
+                key.key for key in (*access.order, *access.grouping) if key.column is None
+            ]
             if expressions:
                 yield access_finding(
                     observation,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.catalog import Catalog, ForeignKey
 from perfwright.agents.database.examples import artifacts, foreign_key, index, table
 from perfwright.agents.database.facts import ForeignKeyFacts
+from perfwright.agents.database.upkeep import is_supported
 from perfwright.core import Detector, Finding, Layer, Scope
 
 MIN_ROWS = 1_000  # scanned in less than the time of a commit
@@ -34,18 +34,6 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
             confidence=0.9 if calls else 0.4,
             facts=ForeignKeyFacts(key=key),
         )
-
-
-def is_supported(key: ForeignKey, catalog: Catalog) -> bool:
-    """Whether an index, or the table's own order, begins with the columns of the key."""
-    wanted = {column.casefold() for column in key.columns}
-    child = catalog.table(key.table)
-    fronts = [i.columns for i in catalog.indexes_of(child.name if child else key.table) if i.plain]
-    if child is not None and child.without_rowid:
-        fronts.append(child.primary_key)
-    if child is not None and child.rowid_alias is not None:
-        fronts.append((child.rowid_alias,))
-    return any({(c or "").casefold() for c in front[: len(wanted)]} == wanted for front in fronts)
 
 
 RULE = Detector(

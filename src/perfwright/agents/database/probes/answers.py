@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
+from sqlglot import exp
+
 from perfwright.agents.database.artifacts import Observation, Sample
+from perfwright.agents.database.parsing import ParseFailure, parse_sql
 from perfwright.agents.database.probes.replay import interrupted_after
 
 MAX_ROWS = 50_000  # of one answer
@@ -46,8 +49,8 @@ def _normal(value: object) -> object:
 def differs(
     first: sqlite3.Connection,
     second: sqlite3.Connection,
-    observation: Observation,
     *,
+    observation: Observation,
     sample: Sample,
     limit_s: float,
 ) -> str | None:
@@ -64,23 +67,21 @@ def differs(
         return None
     if answer_of(first, sample, ordered=ordered, limit_s=limit_s) != one:
         return None
-    whole = without_limit(sample)
-    if whole is not None and not ordered:
-        if answer_of(first, whole, ordered=False, limit_s=limit_s) == answer_of(
-            second, whole, ordered=False, limit_s=limit_s
-        ):
+    whole = None if ordered else without_limit(sample)
+    if whole is not None:
+        all_rows = [
+            answer_of(arm, whole, ordered=False, limit_s=limit_s) for arm in (first, second)
+        ]
+        if all_rows[0] == all_rows[1]:
             return None
     return f"{observation.shape.text[:120]} answers differently"
 
 
 def without_limit(sample: Sample) -> Sample | None:
     """Return the statement without its outermost LIMIT; None when it has none."""
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import SqlglotError
-
     try:
-        statement = parse_one(sample.sql, read="sqlite")
-    except (SqlglotError, RecursionError):
+        statement = parse_sql(sample.sql)
+    except ParseFailure:
         return None
     limit = statement.args.get("limit")
     if limit is None or limit.find(exp.Placeholder, exp.Parameter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from perfwright.core import Change
@@ -61,12 +62,10 @@ def fingerprint(connection: sqlite3.Connection) -> set[tuple[str, str]]:
     rows = connection.execute(
         "SELECT tbl_name, name || coalesce(sql, '') FROM sqlite_master WHERE type = 'index'"
     ).fetchall()
-    try:
+    with suppress(sqlite3.OperationalError):  # ANALYZE never ran
         rows += connection.execute(
             "SELECT tbl, coalesce(idx, '') || ' ' || coalesce(stat, '') FROM sqlite_stat1"
         ).fetchall()
-    except sqlite3.OperationalError:
-        pass
     return set(rows)
 
 

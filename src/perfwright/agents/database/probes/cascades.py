@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from perfwright.agents.database.artifacts import Observation
 from perfwright.agents.database.catalog import Catalog, ForeignKey
-from perfwright.agents.database.detectors.unindexed_foreign_key import is_supported
 from perfwright.agents.database.naming import quote
+from perfwright.agents.database.upkeep import is_supported
 
 CLEARLY = 5.0  # recorded over replayed: a difference of machines is smaller
 
@@ -30,9 +30,9 @@ class HiddenCascades:
             hidden = recorded - observation.total_ms
             if hidden < CLEARLY * observation.total_ms or observation.cost is None:
                 continue
-            self._share(catalog, observation.target or "", hidden)
+            self._share(catalog, parent=observation.target or "", hidden_ms=hidden)
 
-    def _share(self, catalog: Catalog, parent: str, hidden_ms: float) -> None:
+    def _share(self, catalog: Catalog, *, parent: str, hidden_ms: float) -> None:
         """Split among the scanned children, by their rows."""
         keys = [
             key

@@ -40,7 +40,7 @@ def read_catalog(connection: sqlite3.Connection) -> Catalog:
     real = [t for t in tables if not t.virtual]
     return Catalog(
         tables=tables,
-        indexes=tuple(i for t in real for i in _indexes(connection, t.name, ddl, sizes)),
+        indexes=tuple(i for t in real for i in _indexes(connection, t.name, ddl=ddl, sizes=sizes)),
         foreign_keys=tuple(k for t in real for k in _foreign_keys(connection, t.name)),
         views=tuple(View(name=n, sql=sql) for kind, n, _, sql in master if kind == "view"),
         triggers=tuple(View(name=n, sql=sql) for kind, n, _, sql in master if kind == "trigger"),
@@ -136,14 +136,16 @@ def _table(
         rows=0 if virtual else _count(connection, name),
         size_bytes=size_bytes,
         without_rowid=bool(without_rowid),
-        rowid_alias=None if without_rowid or virtual else _rowid_alias(connection, name, columns),
+        rowid_alias=None
+        if without_rowid or virtual
+        else _rowid_alias(connection, name, columns=columns),
         virtual=virtual,
         sql=sql,
     )
 
 
 def _rowid_alias(
-    connection: sqlite3.Connection, name: str, columns: tuple[Column, ...]
+    connection: sqlite3.Connection, name: str, *, columns: tuple[Column, ...]
 ) -> str | None:
     """An INTEGER PRIMARY KEY is the rowid, unless an index had to be made for it."""
     keys = [c for c in columns if c.key_position]
@@ -170,7 +172,7 @@ def _count(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _indexes(
-    connection: sqlite3.Connection, table: str, ddl: dict[str, str], sizes: dict[str, int]
+    connection: sqlite3.Connection, table: str, *, ddl: dict[str, str], sizes: dict[str, int]
 ) -> list[Index]:
     found = []
     for _, name, unique, origin, partial in connection.execute(

@@ -70,7 +70,7 @@ def translated(error: sqlite3.Error, *, target: str) -> TargetError:
             problem="another program holds a lock on it",
             remedy="wait until it is done, then try again",
         )
-    if family in _DAMAGED or isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
+    if family in _DAMAGED or "malformed" in str(error):
         return UnreadableTargetError(
             target=target,
             problem=f"is damaged or no SQLite database ({error})",

@@ -55,7 +55,7 @@ class Observer:
         )
         found = []
         for table, term in wanted:
-            sql = f"SELECT count(*) FROM {quote(table)} WHERE {term}"  # noqa: S608 - our own copy
+            sql = f"SELECT count(*) FROM {quote(table)} WHERE {term}"
             try:
                 with interrupted_after(self.replayer.connection, seconds=COUNT_LIMIT_S):
                     (rows,) = self.replayer.connection.execute(sql).fetchone()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
 from perfwright.agents.database.artifacts import Sample
 from perfwright.agents.database.catalog import Catalog, Table
 from perfwright.agents.database.naming import literal, quote
+from perfwright.agents.database.parsing import ParseFailure, parse_sql
 
 MAX_ROWS = 50  # of one insert
 
@@ -21,8 +21,8 @@ MAX_ROWS = 50  # of one insert
 def room_for(sample: Sample, catalog: Catalog) -> tuple[str, ...]:
     """Return the DELETE statements that let an INSERT ... VALUES succeed; empty for all else."""
     try:
-        statement = parse_one(sample.sql, read="sqlite")
-    except (SqlglotError, RecursionError):
+        statement = parse_sql(sample.sql)
+    except ParseFailure:
         return ()
     if not isinstance(statement, exp.Insert) or not isinstance(statement.expression, exp.Values):
         return ()
@@ -38,10 +38,12 @@ def room_for(sample: Sample, catalog: Catalog) -> tuple[str, ...]:
         for row in statement.expression.expressions[:MAX_ROWS]
         if isinstance(row, exp.Tuple)
     ]
-    return tuple(_deletions(table, rows, catalog))
+    return tuple(_deletions(table, rows, catalog=catalog))
 
 
-def _deletions(table: Table, rows: list[dict[str, str | None]], catalog: Catalog) -> Iterator[str]:
+def _deletions(
+    table: Table, rows: list[dict[str, str | None]], *, catalog: Catalog
+) -> Iterator[str]:
     keys = [table.primary_key] if table.primary_key else []
     for index in catalog.indexes_of(table.name):
         names = tuple(name for name in index.columns if name is not None)
@@ -64,7 +66,7 @@ class _Parameters:
         self._given = sample.parameters
         self._next = 0
 
-    def text(self, value: exp.Expression) -> str | None:
+    def text(self, value: exp.Expr) -> str | None:
         """The literal of one value; None for an expression."""
         if isinstance(value, exp.Placeholder | exp.Parameter):
             return self._bound(value)
@@ -73,7 +75,7 @@ class _Parameters:
             return str(value.sql("sqlite"))
         return None
 
-    def _bound(self, value: exp.Expression) -> str | None:
+    def _bound(self, value: exp.Expr) -> str | None:
         given = self._given
         if isinstance(given, dict):
             return _literal(given.get(value.name))

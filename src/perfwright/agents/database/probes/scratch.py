@@ -93,7 +93,7 @@ def _watch(clock: Clock, name: str) -> Callable[[int, int, int], None]:
     lowest = restarts = 0
     busy = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
-    def progress(status: int, remaining: int, total: int) -> None:
+    def progress(status: int, remaining: int, total: int) -> None:  # noqa: PLR0917 - sqlite3's
         nonlocal began, lowest, restarts
         if status in busy:
             if clock.now() - began > BUSY_TIMEOUT_S:

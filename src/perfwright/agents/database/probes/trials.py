@@ -7,6 +7,7 @@ LIMIT queries by up to 15 times, so each candidate is built, analysed, looked at
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -27,7 +28,7 @@ from perfwright.agents.database.whatif import Trial
 from perfwright.core import ChangeSpec
 
 DEARER = 1.1
-SLOWER = 1.25  # time against fewer steps: the steps are believed up to here
+SLOWER = 1.5  # time against fewer steps: the steps are believed up to here
 SLOWER_MIN_S = 3e-4
 SHAPE_LIMIT_S = 0.15  # for the samples of one statement: it is run again for every new plan
 HOPELESS_LIMIT_S = 0.25  # for a statement that ran into its limit: what helps it at all is faster
@@ -98,7 +99,7 @@ class ScratchTrials:
 
     def write_ms(self) -> float:
         """The part that is due to writes."""
-        seen = sum(self._write_cost(s, s.steps, s.pages) for s in self._writes.values())
+        seen = sum(self._write_cost(s, steps=s.steps, pages=s.pages) for s in self._writes.values())
         return max(seen + self._hidden_ms, self._recorded_ms)
 
     def plans(self) -> set[str]:
@@ -159,12 +160,10 @@ class ScratchTrials:
         rows = self._connection.execute(
             "SELECT 'index', tbl_name, name, '' FROM sqlite_master WHERE type = 'index'"
         ).fetchall()
-        try:
+        with suppress(sqlite3.OperationalError):  # ANALYZE never ran
             rows += self._connection.execute(
                 "SELECT 'stat', tbl, coalesce(idx, ''), stat FROM sqlite_stat1"
             ).fetchall()
-        except sqlite3.OperationalError:
-            pass
         return {(f"{kind} {table}", name): f"{table}\0{text}" for kind, table, name, text in rows}
 
     def _changed(self, before: dict[tuple[str, str], str]) -> frozenset[str]:
@@ -239,7 +238,7 @@ class ScratchTrials:
     def _cost(self, steps: float) -> float:
         return steps * self.step_ms
 
-    def _write_cost(self, state: _WriteState, steps: float, pages: float) -> float:
+    def _write_cost(self, state: _WriteState, *, steps: float, pages: float) -> float:
         return state.observation.shape.calls * (self._cost(steps) + pages * self.page_ms)
 
     def _plan(self, sample: Sample) -> tuple[str, ...]:
@@ -262,7 +261,7 @@ class ScratchTrials:
                 continue
             news += changed
             saved[shape] = sum(
-                self._gain(state, plan, run) * state.weight for state, plan, run in changed
+                self._gain(state, run, plan=plan) * state.weight for state, plan, run in changed
             )
             total = sum(state.run.steps * state.step_ms * state.weight for state in states)
             if saved[shape] < -(DEARER - 1.0) * total:
@@ -285,16 +284,14 @@ class ScratchTrials:
             found.append((state, plan, run))
         return found
 
-    def _gain(self, state: _ReadState, plan: tuple[str, ...], run: Execution) -> float:
+    def _gain(self, state: _ReadState, run: Execution, *, plan: tuple[str, ...]) -> float:
         """Milliseconds saved by one execution; the clock overrules steps that mislead."""
         if run.stopped:
             return 0.0 if state.run.stopped else -LOSS * state.run.steps * state.step_ms
-        slower_s = run.seconds - state.run.seconds
-        if slower_s > SLOWER_MIN_S and run.seconds > SLOWER * state.run.seconds:
-            again = self._replayer.read(state.sample, limit_s=STATEMENT_LIMIT_S, runs=3)
-            slower_s = again.seconds - state.run.seconds
-            if slower_s > SLOWER_MIN_S and again.seconds > SLOWER * state.run.seconds:
-                return -slower_s * 1e3
+        if run.steps != state.run.steps and _is_slower(run, state.run):
+            again = self._replayer.read(state.sample, limit_s=STATEMENT_LIMIT_S, runs=4)
+            if _is_slower(again, state.run):
+                return -(again.seconds - state.run.seconds) * 1e3
         gain = (state.run.steps - run.steps) * state.step_ms
         return min(gain, 0.0) if any(SKIP_SCAN in line for line in plan) else gain
 
@@ -310,8 +307,8 @@ class ScratchTrials:
             if measured is None:
                 continue
             steps, pages, _ = measured
-            added_ms += self._write_cost(state, steps, pages)
-            added_ms -= self._write_cost(state, state.steps, state.pages)
+            added_ms += self._write_cost(state, steps=steps, pages=pages)
+            added_ms -= self._write_cost(state, steps=state.steps, pages=state.pages)
             news.append((state, steps, pages))
         return added_ms, news
 
@@ -331,3 +328,7 @@ class ScratchTrials:
             fmean(r.pages for r in runs),
             fmean(r.seconds for r in runs),
         )
+
+
+def _is_slower(run: Execution, before: Execution) -> bool:
+    return run.seconds > SLOWER * before.seconds and run.seconds - before.seconds > SLOWER_MIN_S

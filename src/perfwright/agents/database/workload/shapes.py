@@ -96,7 +96,7 @@ class ShapeCollector:
         return Shape(
             id=hashlib.sha256(group.text.encode()).hexdigest()[:10],
             text=group.text,
-            template=_template(first.sql, group.steady, self._names),
+            template=_template(first.sql, group.steady, names=self._names),
             write=group.write,
             calls=group.calls,
             recorded_ms=group.ms if group.timed else None,
@@ -148,10 +148,27 @@ def _needs_space(before: Token, token: Token) -> bool:
     return not (token.text == "(" and before.kind == "word" and before.text.upper() not in _SPACED)
 
 
-_SPACED = frozenset("IN VALUES AS AND OR NOT WHERE ON FROM SELECT EXISTS SET BY JOIN WHEN".split())
+_SPACED = frozenset(
+    {
+        "AND",
+        "AS",
+        "BY",
+        "EXISTS",
+        "FROM",
+        "IN",
+        "JOIN",
+        "NOT",
+        "ON",
+        "OR",
+        "SELECT",
+        "SET",
+        "VALUES",
+    }
+    | {"WHEN", "WHERE"}
+)
 
 
-def _template(sql: str, steady: list[bool], names: frozenset[str]) -> str:
+def _template(sql: str, steady: list[bool], *, names: frozenset[str]) -> str:
     """Replace the values that change by parameters `:pwN`."""
     tokens = list(tokenize(sql))
     parts: list[str] = []

@@ -44,8 +44,8 @@ class Batch:
 
     def watch(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments with rows that are counted."""
-        if len(args) != 2:
-            return args
+        if len(args) != 2 or not hasattr(args[1], "__iter__"):
+            return args  # the real one has the better error
         if isinstance(args[1], (list, tuple)):
             self.rows, self.count = list(args[1][:MAX_BATCH_LINES]), len(args[1])
             return args
@@ -176,11 +176,12 @@ def split_script(script: str) -> Iterator[str]:
         yield script
         return
     statement = ""
-    for piece in script.split(";"):
+    *pieces, last = script.split(";")
+    for piece in pieces:
         statement += piece + ";"
         if complete_statement(statement):
             if statement.strip(" \t\r\n;"):
                 yield statement.strip()
             statement = ""
-    if statement.strip(" \t\r\n;"):
-        yield statement.strip()[:-1]
+    if (statement + last).strip(" \t\r\n;"):
+        yield (statement + last).strip()

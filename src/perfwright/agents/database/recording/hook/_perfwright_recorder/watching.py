@@ -53,9 +53,9 @@ class _Finder:
         sys.meta_path.remove(self)
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)  # programs add finders of all ages
-            spec = None if find is None else find(name, path, target)
+            spec: ModuleSpec | None = None if find is None else find(name, path, target)
             if spec is not None:
-                spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
+                spec.loader = _Loader(spec.loader)  # type: ignore[assignment]  # it hands on the rest
                 return spec
         return None
 

@@ -15,12 +15,10 @@ from perfwright.agents.database.recording import (
     RecordOptions,
 )
 from perfwright.agents.database.recording import record as run_recorded
-from perfwright.core import PerfwrightError
-
-_ERROR = 2
 
 
 @click.command(
+    "record",
     context_settings={"allow_interspersed_args": False},  # the options after COMMAND are its own
     options_metavar="[OPTIONS] --",
 )
@@ -50,18 +48,16 @@ _ERROR = 2
     is_flag=True,
     help="Record statements without any values: less to leak, and less to judge by.",
 )
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def record(
-    ctx: click.Context,
+@click.argument("argv", metavar="COMMAND", nargs=-1, type=click.UNPROCESSED)
+def command(
     *,
     out: Path,
     append: bool,
     database: str | None,
     limit: int,
     no_params: bool,
-    command: tuple[str, ...],
-) -> None:
+    argv: tuple[str, ...],
+) -> int:
     """Run COMMAND and record the SQL that it runs through Python's sqlite3.
 
     The command keeps its input, output and exit code. The file is a workload for
@@ -71,14 +67,10 @@ def record(
     options = RecordOptions(
         out=out, append=append, limit=limit, with_values=not no_params, database=database
     )
-    try:
-        recording = run_recorded(command, options=options, environ=os.environ)
-    except PerfwrightError as error:
-        click.echo(f"perfwright: {error}", err=True)
-        ctx.exit(_ERROR)
+    recording = run_recorded(argv, options=options, environ=os.environ)
     for line in describe(recording, options=options):
         click.echo(f"perfwright: {line}", err=True)
-    ctx.exit(recording.exit_code)
+    return recording.exit_code
 
 
 def describe(recording: Recording, *, options: RecordOptions) -> Iterator[str]:
@@ -93,17 +85,17 @@ def describe(recording: Recording, *, options: RecordOptions) -> Iterator[str]:
     if recording.elsewhere:
         yield f"{_count(recording.elsewhere, 'execution')} on other databases left out"
     if recording.failed:
-        yield f"{_count(recording.failed, 'execution')} left out, the program got an error for them"
+        yield f"{_count(recording.failed, 'execution')} left out that failed in the program"
     if recording.over_limit:
         yield (
             f"the limit was reached, at least {recording.over_limit:,} later executions are "
             f"missing; raise --limit (now {options.limit:,})"
         )
     if recording.torn:
-        yield f"{_count(recording.torn, 'line')} left out, cut short by the end of a process or a full disk"
+        yield f"{_count(recording.torn, 'line')} left out that a kill or a full disk cut short"
     if recording.errors:
         yield (
-            f"the recorder failed {_count(recording.errors, 'time')}, those statements are missing; "
+            f"the recorder failed {_count(recording.errors, 'time')} and missed statements; "
             f"first: {recording.first_error}"
         )
 
