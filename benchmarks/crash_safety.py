@@ -33,7 +33,7 @@ from uuid import uuid4
 
 from _shared import circumstances, say, table
 
-from perfwright.container import bind_change
+from perfwright.container import bind_change, with_present_inverse
 from perfwright.core import (
     ExperimentRecord,
     Layer,
@@ -64,7 +64,7 @@ LIMIT_S = 120.0
 RUN = "crash1"
 KINDS = ("plain", "statistics", "wal")
 COMMANDS = ("apply", "undo", "try", "optimize")
-SHARES = {"apply": 0.4, "undo": 0.35, "try": 0.125, "optimize": 0.125}
+SHARES = {"apply": 0.44, "undo": 0.4, "try": 0.08, "optimize": 0.08}
 PLACES = (
     "before intent",
     "intended",
@@ -241,13 +241,15 @@ class Lane:
             applier = Applier(ledger=ledger, bind=bind_change)
             for experiment in run.experiments:
                 applier.apply(
-                    ChangeEntry(
-                        id=f"{experiment.id}/1",
-                        run=RUN,
-                        experiment=experiment.id,
-                        target=run.target,
-                        spec=experiment.proposal.change,
-                        state=ChangeState.INTENDED,
+                    with_present_inverse(
+                        ChangeEntry(
+                            id=f"{experiment.id}/1",
+                            run=RUN,
+                            experiment=experiment.id,
+                            target=run.target,
+                            spec=experiment.proposal.change,
+                            state=ChangeState.INTENDED,
+                        )
                     )
                 )
             ledger.close()
@@ -285,7 +287,7 @@ class Lane:
         process = self.start(*arguments(job.command))
         _, complaint = process.communicate(timeout=LIMIT_S)
         if process.returncode not in (0, 1, 3):
-            raise SystemExit(f"{job.command} does not work at all: {complaint}")
+            raise ValueError(f"{job.command} does not work at all: {complaint[-400:]}")
         written = events(self.home / "ledger.db")[before:]
         first = datetime.fromisoformat(written[0]).timestamp() - wall if written else 0.0
         self.spans[job.command, job.kind] = (first, time.monotonic() - began)
@@ -480,7 +482,7 @@ def carry_out(jobs: list[Job], *, lanes: int) -> dict[str, Tally]:
                 number, job = waiting.pop(0)
             try:
                 place, problems = lane.kill_one(job)
-            except (OSError, subprocess.SubprocessError, sqlite3.Error) as error:
+            except (OSError, ValueError, subprocess.SubprocessError, sqlite3.Error) as error:
                 place, problems = "unknown", [f"{type(error).__name__}: {error}"]
             with lock:
                 tally = tallies[job.command]

@@ -157,7 +157,8 @@ class FakeAgent:
         later = 1.0 if self.fades else ratio
         return FakeBench(ratio=ratio, later=later, noise=self.noise, on_close=closing)
 
-    def keep(self, proposal: Proposal) -> None:
+    def keep(self, proposal: Proposal, *, effects: Mapping[str, float]) -> None:
+        del effects
         self._step("keep")
         self.kept.append(proposal.change.subject)
 

@@ -41,9 +41,13 @@ def test_levels_are_those_of_the_published_rule(won: list[bool], rate: float) ->
     assert levels_of(won, rate=rate) == pytest.approx(published_levels(won, rate=rate), rel=1e-9)
 
 
-def test_the_weights_are_the_published_ones() -> None:
-    # The paper rounds the normalising constant to 0.0722, for a sum without an end.
-    assert levels_of([False])[0] == pytest.approx(0.025 * 0.0722 * np.log(2.0), rel=0.25)
+def test_the_weights_fall_as_published() -> None:
+    # gamma_j is proportional to log(max(j, 2)) / (j exp(sqrt(log j)))
+    first, second, third = levels_of([False] * 3)
+    assert second / first == pytest.approx(0.5 * np.exp(-np.sqrt(np.log(2.0))))
+    assert third / first == pytest.approx(
+        np.log(3.0) / np.log(2.0) / 3.0 * np.exp(-np.sqrt(np.log(3.0)))
+    )
 
 
 def test_a_run_without_wins_spends_at_most_half_of_the_rate() -> None:

@@ -58,7 +58,7 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=before,
+        preexec_fn=before,  # noqa: PLW1509 - these tests start no threads
     )
 
 

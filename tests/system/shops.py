@@ -59,13 +59,15 @@ def write_lines(path: Path, entries: Iterable[dict[str, object]]) -> Path:
     return path
 
 
-def make_proven(folder: Path, target: Path, *statements: str, run: str = RUN) -> Path:
+def make_proven(
+    folder: Path, target: Path, *statements: str, run: str = RUN, target_name: str = ""
+) -> Path:
     """Write a ledger in which a finished run has proven one change for each statement."""
     ledger = Ledger(folder / ".perfwright" / "ledger.db", clock=SystemClock())
     record = RunRecord(
         id=run,
         command="optimize",
-        target=f"sqlite:///{target.absolute()}",
+        target=target_name or f"sqlite:///{target.absolute()}",
         started=SystemClock().today(),
         status=RunStatus.FINISHED,
     )
@@ -77,9 +79,7 @@ def make_proven(folder: Path, target: Path, *statements: str, run: str = RUN) ->
     return folder / ".perfwright" / "ledger.db"
 
 
-def prepared(
-    identifier: str, target: Path, statement: str, verdict: Verdict
-) -> ExperimentRecord:
+def prepared(identifier: str, target: Path, statement: str, verdict: Verdict) -> ExperimentRecord:
     return ExperimentRecord(
         id=identifier,
         proposal=Proposal(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from perfwright.cli.console import messages
-from perfwright.container import Workspace
+from perfwright.container import Workspace, with_present_inverse
 from perfwright.core import ExperimentRecord, Outcome
 from perfwright.experiments.ledger import ChangeEntry, ChangeState, RunRecord
 
@@ -62,7 +62,7 @@ def _apply_one(
         spec=experiment.proposal.change,
         state=ChangeState.INTENDED,
     )
-    done = workspace.applier.apply(entry)
+    done = workspace.applier.apply(with_present_inverse(entry))
     messages().print(
         f"applied {done.id}: {done.spec.summary}  (undo: perfwright undo {done.id})",
         style="green",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -64,7 +66,11 @@ def perfwright() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors become one sentence and exit code 2."""
+    """Run the command line; errors become one sentence and exit code 2.
+
+    SIGTERM does what Ctrl-C does: what is in flight is taken back first.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = perfwright.main(standalone_mode=False)
     except PerfwrightError as error:
@@ -78,5 +84,12 @@ def main() -> None:
         code = ERROR
     except KeyboardInterrupt:
         show_error("stopped; nothing is left in flight")
+        code = ERROR
+    except BrokenPipeError:  # such as `perfwright report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ERROR
+    except OSError as error:  # a full disk, a folder that vanished: no bug, so no traceback
+        place = f"{error.filename}: " if error.filename else ""
+        show_error(f"{place}{error.strerror or error}; free it or choose another place")
         code = ERROR
     sys.exit(code or 0)

@@ -38,28 +38,29 @@ def carry_out(
 ) -> RunRecord:
     """Run to the end, or until Ctrl-C or SIGTERM; what was in flight is taken back either way."""
     scratch = workspace.scratch()
-    with RunProgress(messages()) as progress:
-        run = Run(
-            command=command,
-            target=absolute(assignment),
-            agents=build_agents(assignment, scratch=scratch),
-            ledger=workspace.ledger,
-            engine=LocalEngine(clock=SystemClock()),
-            clock=SystemClock(),
-            options=options,
-            observe=progress,
-        )
-        try:
+    try:
+        with RunProgress(messages()) as progress:
+            run = Run(
+                command=command,
+                target=absolute(assignment),
+                agents=build_agents(assignment, scratch=scratch),
+                ledger=workspace.ledger,
+                engine=LocalEngine(clock=SystemClock()),
+                clock=SystemClock(),
+                options=options,
+                observe=progress,
+            )
             return asyncio.run(_until_stopped(run, given, look_only=command == "profile"))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def absolute(assignment: Assignment) -> str:
     """The target by a name that stays true from another folder."""
-    return f"sqlite:///{assignment.target.path.absolute()}"
+    path = str(assignment.target.path.absolute())
+    return "sqlite:///" + path.replace("%", "%25")  # read back as a URL
 
 
 async def _until_stopped(
@@ -73,6 +74,8 @@ async def _until_stopped(
         return await run.carry_out(given=given, look_only=look_only)
     finally:
         await run.engine.close()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # for what follows: --apply
 
 
 def exit_code(record: RunRecord) -> int:

@@ -2,7 +2,12 @@
 
 from perfwright.container.assembly import Assignment, build_agents, multi_agent_profiler, resolve
 from perfwright.container.config import FILE_NAME, Config, load_config
-from perfwright.container.workspace import Workspace, bind_change, open_workspace
+from perfwright.container.workspace import (
+    Workspace,
+    bind_change,
+    open_workspace,
+    with_present_inverse,
+)
 
 __all__ = [
     "Assignment",
@@ -15,4 +20,5 @@ __all__ = [
     "multi_agent_profiler",
     "open_workspace",
     "resolve",
+    "with_present_inverse",
 ]

@@ -53,9 +53,7 @@ def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] =
             workload = target.path / config.database.workload
         target = _database_of(target, config.database.url)
     if workload is not None and not workload.is_file():
-        raise ConfigError(
-            field="workload", value=str(workload), problem="there is no such file"
-        )
+        raise ConfigError(field="workload", value=str(workload), problem="there is no such file")
     return Assignment(
         target=target, workload=workload, write_tolerance=_write_tolerance(guardrails)
     )

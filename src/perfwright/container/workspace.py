@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfwright.core import (
@@ -17,10 +17,11 @@ from perfwright.core import (
     is_alive,
     parse_target,
 )
-from perfwright.experiments.changes import SqliteChange
+from perfwright.experiments.changes import SqliteChange, spec_from_sql
 from perfwright.experiments.ledger import Applier, ChangeEntry, Ledger
 
 HOME = ".perfwright"
+KIND = "sqlite-ddl"
 LEDGER_VARIABLE = "PERFWRIGHT_LEDGER"
 
 
@@ -43,10 +44,17 @@ class Workspace:
         self.ledger.close()
 
     def scratch(self) -> Path:
-        """Make an empty folder for copies; removed when its process is gone."""
+        """Make an empty folder for copies; removed when its process is gone.
+
+        Raises:
+            LedgerError: If it cannot be made.
+        """
         parent = self.folder / "scratch"
-        parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+        except OSError as error:
+            raise LedgerError(f"{parent} cannot be written to: {error.strerror}") from error
 
 
 def open_workspace(location: str | None, *, clock: Clock) -> Workspace:
@@ -77,13 +85,30 @@ def bind_change(entry: ChangeEntry) -> Change:
         ConfigError: If this version knows no change of that kind.
     """
     target = parse_target(entry.target)
-    if target.kind is TargetKind.SQLITE and entry.spec.kind == "sqlite-ddl":
+    if target.kind is TargetKind.SQLITE and entry.spec.kind == KIND:
         return SqliteChange(target.path, entry.spec)
     raise ConfigError(
         field="change.kind",
         value=entry.spec.kind,
         problem="cannot be made from outside; the report says what to set in your program",
     )
+
+
+def with_present_inverse(entry: ChangeEntry) -> ChangeEntry:
+    """Replace the inverse of an entry by that of the target as it is now.
+
+    The inverse of a proposal restores the copy that it was tried on; since then other changes may
+    have been made, and the statistics of the target may have been gathered anew.
+
+    Raises:
+        ForbiddenChangeError: If the target has what the change would make, or lacks what it drops.
+        UnreadableTargetError: If the target cannot be read.
+    """
+    target = parse_target(entry.target)
+    if target.kind is not TargetKind.SQLITE or entry.spec.kind != KIND:
+        return entry
+    present = spec_from_sql(target.path, ";\n".join(entry.spec.apply))
+    return replace(entry, spec=replace(entry.spec, revert=present.revert))
 
 
 def _sweep(scratch: Path) -> None:

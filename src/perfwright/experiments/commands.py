@@ -26,6 +26,7 @@ from perfwright.core import Arm, Guardrail, MetricGuard, PerfwrightError
 
 _SHELL_SYNTAX = frozenset("|&;<>()$`*?[]~{}\n=")
 _ERROR_TAIL = 400
+_AFTER_KILL_S = 5.0
 
 
 class CommandFailedError(PerfwrightError):
@@ -53,7 +54,7 @@ def split_command(command: str) -> list[str]:
     Raises:
         CommandFailedError: If quotes do not match or nothing is left to run.
     """
-    if _SHELL_SYNTAX.intersection(command):
+    if _SHELL_SYNTAX.intersection(command.strip()):
         return ["/bin/sh", "-c", command]
     try:
         argv = shlex.split(command)
@@ -98,16 +99,22 @@ class CommandRunner:
         """Run one command to its end.
 
         Raises:
-            CommandFailedError: If it takes longer than the time-out.
+            CommandFailedError: If it takes longer than the time-out, or the helper process is gone.
         """
-        self._stdin.write(json.dumps(list(argv)).encode() + b"\n")
-        self._stdin.flush()
+        try:
+            self._stdin.write(json.dumps(list(argv)).encode() + b"\n")
+            self._stdin.flush()
+        except BrokenPipeError:
+            raise CommandFailedError(
+                command="command", problem="could not be started (its helper is gone)", output=""
+            ) from None
         pid = int(self._answer())
         try:
             wall_s, cpu_s, peak_bytes, exit_code = json.loads(self._answer(self._timeout_s))
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+            self._finish()
             raise
         return CommandRun(wall_s=wall_s, cpu_s=cpu_s, peak_bytes=peak_bytes, exit_code=exit_code)
 
@@ -124,6 +131,11 @@ class CommandRunner:
         for pipe in (self._stdin, self._answers, self._stdout, self._stderr):
             with suppress(BrokenPipeError):
                 pipe.close()
+
+    def _finish(self) -> None:
+        """Read what the helper says of a command that was killed; else the next run would."""
+        with suppress(CommandFailedError):
+            self._answer(_AFTER_KILL_S)
 
     def _answer(self, timeout_s: float | None = None) -> str:
         """Read one line; by hand, since a buffered reader would hide a second line from select."""

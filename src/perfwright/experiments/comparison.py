@@ -13,7 +13,14 @@ from perfwright.experiments.decision import Leaning, lean, measure
 from perfwright.experiments.design import Design
 from perfwright.experiments.sampler import Sampler
 from perfwright.experiments.trial import TrialProgress, machine_state
-from perfwright.stats import BLOCK, BlockData, Look, first_look, ratio_interval
+from perfwright.stats import (
+    BLOCK,
+    BlockData,
+    Look,
+    first_look,
+    ratio_interval,
+    smallest_tail,
+)
 
 COMPARE_ALPHA = 0.005
 """Error level of each direction: the interval holds with 99 %."""
@@ -216,7 +223,7 @@ def noise_floor(data: BlockData, *, alpha: float) -> float:
     Returns:
         The half-width of the A/A interval as a ratio minus one; infinite for too few blocks.
     """
-    if first_look(alpha) > data.blocks * 2:
+    if smallest_tail(data.blocks) > alpha:
         return math.inf
     effect = math.log(ratio_interval(data, alpha=alpha).ratio)
     level = [

@@ -48,6 +48,8 @@ class Design:
             raise ConfigError(
                 field="min_effect", value=self.min_effect, problem="must lie between 0 and 1"
             )
+        if not 0.0 < self.alpha < 0.5:
+            raise ConfigError(field="alpha", value=self.alpha, problem="must lie between 0 and 0.5")
         if self.warmup < 0:
             raise ConfigError(field="warmup", value=self.warmup, problem="must not be negative")
         self.looks()

@@ -25,6 +25,9 @@ from perfwright.experiments.changes.sqlite_sql import (
 
 KIND = "sqlite-ddl"
 
+_REFUSALS = (sqlite3.Error, sqlite3.Warning)
+"""A Warning says that a string holds more than one statement; it is no Error before Python 3.12."""
+
 BUSY_TIMEOUT_S = 5.0
 """How long a lock of another process is waited for before the change is given up."""
 
@@ -35,7 +38,8 @@ class SqliteChange:
 
     All statements of a direction run in one transaction, so that a crash leaves all or nothing.
     Statements that would create what is there already, or drop what is gone, are passed over:
-    that makes both directions idempotent.
+    that makes both directions idempotent. An index that has the right name but is another one is
+    neither taken for ours nor dropped.
     """
 
     path: Path
@@ -53,8 +57,8 @@ class SqliteChange:
         try:
             with self._transaction() as connection:
                 for statement in self.spec.apply:
-                    _execute(connection, statement)
-        except sqlite3.Error as error:
+                    _execute(connection, statement, inverse=self.spec.revert)
+        except _REFUSALS as error:
             _raise_if_busy(error, self.path)
             raise ChangeError(change=self.spec.summary, problem=str(error)) from error
 
@@ -67,8 +71,8 @@ class SqliteChange:
         try:
             with self._transaction() as connection:
                 for statement in self.spec.revert:
-                    _execute(connection, statement)
-        except sqlite3.Error as error:
+                    _execute(connection, statement, inverse=self.spec.apply)
+        except _REFUSALS as error:
             raise RevertError(
                 change=self.spec.summary,
                 problem=str(error),
@@ -103,28 +107,47 @@ class SqliteChange:
                 raise
 
 
-def _execute(connection: sqlite3.Connection, statement: str) -> None:
-    """Run one statement unless its effect is there already."""
+def _execute(connection: sqlite3.Connection, statement: str, *, inverse: tuple[str, ...]) -> None:
+    """Run one statement unless its effect is there already.
+
+    Args:
+        connection: In a transaction.
+        statement: What to run.
+        inverse: The statements of the other direction: they say what an index to drop must be.
+    """
     index = index_statement(statement)
     if index is not None:
-        if _is_done(connection, index):
+        if _is_done(connection, index, expected=_created(index, inverse)):
             return
     elif _touches_absent_statistics(connection, statement):
         return
     connection.execute(statement)
 
 
-def _is_done(connection: sqlite3.Connection, index: IndexStatement) -> bool:
+def _created(index: IndexStatement, inverse: tuple[str, ...]) -> str | None:
+    """How an index to drop is made according to the other direction; for others, as it says."""
+    if not index.drops:
+        return index.sql
+    made = (index_statement(statement) for statement in inverse)
+    named = (
+        other.sql
+        for other in made
+        if other is not None and not other.drops and other.name.casefold() == index.name.casefold()
+    )
+    return next(named, None)
+
+
+def _is_done(
+    connection: sqlite3.Connection, index: IndexStatement, *, expected: str | None
+) -> bool:
     row = connection.execute(
         "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ? COLLATE NOCASE",
         (index.name,),
     ).fetchone()
-    if index.drops:
-        return row is None
     if row is None:
-        return False
-    if same_sql(row[0] or "", index.sql):
-        return True
+        return index.drops
+    if expected is None or same_sql(row[0] or "", expected):
+        return not index.drops
     raise sqlite3.OperationalError(f"an index {index.name} exists already and is another one")
 
 
@@ -140,8 +163,9 @@ def _touches_absent_statistics(connection: sqlite3.Connection, statement: str) -
     return connection.execute(query, (name,)).fetchone() is None
 
 
-def _raise_if_busy(error: sqlite3.Error, path: Path) -> None:
-    if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+def _raise_if_busy(error: Exception, path: Path) -> None:
+    code = getattr(error, "sqlite_errorcode", 0)  # only SQLite's own errors have one
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise BusyTargetError(
             target=str(path),
             problem=f"another process has held it for {BUSY_TIMEOUT_S:g}s",

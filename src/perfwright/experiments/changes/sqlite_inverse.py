@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,18 +33,20 @@ def spec_from_sql(path: Path, sql: str) -> ChangeSpec:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
-            inverses = [list(_inverse(connection, statement)) for statement in statements]
+            inverses = [_inverse(connection, statement) for statement in statements]
+            statistics = list(_statistics_inverse(connection, statements))
     except sqlite3.Error as error:
         raise UnreadableTargetError(
             target=str(path), problem=str(error), remedy="check that it is intact"
         ) from error
-    backwards = [inverse for group in reversed(inverses) for inverse in group]
+    backwards = [inverse for inverse in reversed(inverses) if inverse is not None]
     subjects = [index.name for index in map(index_statement, statements) if index is not None]
     return ChangeSpec(
         kind=KIND,
         subject=", ".join(subjects) or "statistics",
         apply=tuple(statements),
-        revert=tuple(dict.fromkeys(backwards)),
+        # Statistics come last: dropping an index that was made takes its rows along.
+        revert=(*dict.fromkeys(backwards), *statistics),
         summary="; ".join(" ".join(statement.split()) for statement in statements),
     )
 
@@ -74,25 +76,40 @@ def _rows(connection: sqlite3.Connection, table: str, *, where: str = "1") -> It
         yield f"INSERT INTO {table}({_STATISTICS[table]}) VALUES ({values})"
 
 
-def _inverse(connection: sqlite3.Connection, statement: str) -> Iterator[str]:
+def _statistics_inverse(connection: sqlite3.Connection, statements: Sequence[str]) -> Iterator[str]:
+    """Yield what restores the statistics that a script touches, each row once."""
+    if any(analyzed_name(statement) is not None for statement in statements):
+        yield from statistics_restore(connection)
+        return
+    indexes = (index_statement(statement) for statement in statements)
+    dropped = {index.name.casefold(): index.name for index in indexes if index and index.drops}
+    for name in dropped.values():
+        for table in _STATISTICS:
+            if _exists(connection, table):
+                where = f"idx = {literal(name)} COLLATE NOCASE"
+                yield f"DELETE FROM {table} WHERE {where}"
+                yield from _rows(connection, table, where=where)
+
+
+def _inverse(connection: sqlite3.Connection, statement: str) -> str | None:
+    """Find what takes the index of a statement back; None where only statistics change."""
     index = index_statement(statement)
     if index is not None and index.drops:
-        yield from _recreate(connection, index)
-    elif index is not None:
+        return _recreation(connection, index)
+    if index is not None:
         query = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
         if connection.execute(query, (index.name,)).fetchone():
             raise ForbiddenChangeError(change=statement, problem=f"{index.name} exists already")
-        yield f"DROP INDEX {quote(index.name)}"
-    elif analyzed_name(statement) is not None:
-        yield from statistics_restore(connection)
-    else:
-        raise ForbiddenChangeError(
-            change=statement,
-            problem="only CREATE INDEX, DROP INDEX and ANALYZE can be tried and taken back",
-        )
+        return f"DROP INDEX {quote(index.name)}"
+    if analyzed_name(statement) is not None:
+        return None
+    raise ForbiddenChangeError(
+        change=statement,
+        problem="only CREATE INDEX, DROP INDEX and ANALYZE can be tried and taken back",
+    )
 
 
-def _recreate(connection: sqlite3.Connection, index: IndexStatement) -> Iterator[str]:
+def _recreation(connection: sqlite3.Connection, index: IndexStatement) -> str:
     row = connection.execute(
         "SELECT sql, name, tbl_name FROM sqlite_master WHERE type = 'index' AND name = ? "
         "COLLATE NOCASE",
@@ -100,15 +117,11 @@ def _recreate(connection: sqlite3.Connection, index: IndexStatement) -> Iterator
     ).fetchone()
     if row is None:
         raise ForbiddenChangeError(change=index.sql, problem=f"there is no index {index.name}")
-    sql, name, table = row
+    sql: str | None = row[0]
+    name, table = row[1], row[2]
     listed = connection.execute('SELECT name, "unique" FROM pragma_index_list(?)', (table,))
     if sql is None or dict(listed.fetchall()).get(name):
         raise ForbiddenChangeError(
             change=index.sql, problem=f"{name} enforces a constraint and is never dropped"
         )
-    yield sql
-    for statistics in _STATISTICS:
-        if _exists(connection, statistics):
-            where = f"idx = {literal(name)}"
-            yield f"DELETE FROM {statistics} WHERE {where}"
-            yield from _rows(connection, statistics, where=where)
+    return sql

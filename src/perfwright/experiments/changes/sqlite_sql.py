@@ -18,7 +18,6 @@ _STATISTICS = re.compile(
     r"\s*(?:DELETE\s+FROM|INSERT\s+INTO|UPDATE|DROP\s+TABLE(?:\s+IF\s+EXISTS)?)\s+sqlite_stat[14]\b",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,12 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(value: str | bytes | None) -> str:
-    """Write a text, a blob or NULL as an SQL literal."""
+def literal(value: str | bytes | float | None) -> str:
+    """Write a text, a blob, a number or NULL as an SQL literal."""
     if value is None:
         return "NULL"
+    if isinstance(value, int | float):
+        return repr(value)
     if isinstance(value, bytes):
         return f"X'{value.hex()}'"
     return "'" + value.replace("'", "''") + "'"
@@ -54,12 +55,13 @@ def literal(value: str | bytes | None) -> str:
 
 def index_statement(sql: str) -> IndexStatement | None:
     """Read a CREATE INDEX or DROP INDEX; None for anything else."""
-    created = _CREATE.match(sql)
+    bare = _without_comments(sql)
+    created = _CREATE.match(bare)
     if created is not None:
         return IndexStatement(
             name=unquote(created["name"]), drops=False, sql=sql, table=unquote(created["table"])
         )
-    dropped = _DROP.match(sql)
+    dropped = _DROP.match(bare)
     if dropped is not None:
         return IndexStatement(name=unquote(dropped["name"]), drops=True, sql=sql)
     return None
@@ -67,7 +69,7 @@ def index_statement(sql: str) -> IndexStatement | None:
 
 def analyzed_name(sql: str) -> str | None:
     """The table or index that an ANALYZE names; empty for all; None for another statement."""
-    match = _ANALYZE.match(sql)
+    match = _ANALYZE.match(_without_comments(sql))
     if match is None:
         return None
     return unquote(match["name"]) if match["name"] else ""
@@ -78,22 +80,42 @@ def is_allowed(sql: str) -> bool:
 
     Data, tables, unique indexes (they are constraints) and everything unknown stay out.
     """
-    return (
+    return len(split_statements(sql)) == 1 and (
         index_statement(sql) is not None
         or analyzed_name(sql) is not None
-        or _STATISTICS.match(sql) is not None
+        or _STATISTICS.match(_without_comments(sql)) is not None
     )
 
 
 def same_sql(first: str, second: str) -> bool:
-    """Whether two CREATE statements say the same, apart from white space and IF NOT EXISTS."""
+    """Whether two CREATE INDEX statements say the same.
+
+    White space, comments, IF NOT EXISTS, the schema and how the name is quoted do not count:
+    SQLite stores none of them. Anything within quotes does.
+    """
     return _normal(first) == _normal(second)
 
 
-def _normal(sql: str) -> str:
-    without_comments = _COMMENT.sub(" ", sql)
-    folded = re.sub(r"\s+", " ", without_comments).strip().rstrip(";").strip()
-    return re.sub(r"(?i)\bINDEX IF NOT EXISTS\b", "INDEX", folded).casefold()
+def _normal(sql: str) -> tuple[str, str]:
+    bare = _without_comments(sql)
+    created = _CREATE.match(bare)
+    if created is None:
+        return "", _folded(bare)
+    return unquote(created["name"]).casefold(), _folded(bare[created.end("name") :])
+
+
+def _folded(sql: str) -> str:
+    """One space for every white space, and lower case, outside of quotes."""
+    pieces = (
+        piece if piece[0] in _QUOTES else re.sub(r"\s+", " ", piece).casefold()
+        for piece in _PIECE.findall(sql)
+    )
+    return "".join(pieces).strip().rstrip(";").strip()
+
+
+def _without_comments(sql: str) -> str:
+    """Put a space in the place of each comment, as SQLite does."""
+    return "".join(" " if piece.startswith(_COMMENTS) else piece for piece in _PIECE.findall(sql))
 
 
 def split_statements(text: str) -> list[str]:
@@ -108,12 +130,14 @@ def split_statements(text: str) -> list[str]:
         if piece == ";":
             statements.append("".join(current).strip())
             current = []
-        elif not piece.startswith(("--", "/*")):
-            current.append(piece)
+        else:
+            current.append(" " if piece.startswith(_COMMENTS) else piece)
     statements.append("".join(current).strip())
     return [statement for statement in statements if statement]
 
 
+_COMMENTS = ("--", "/*")
+_QUOTES = "'\"`["
 _PIECE = re.compile(
     r"--[^\n]*|/\*.*?(?:\*/|$)|'(?:[^']|'')*'?|\"(?:[^\"]|\"\")*\"?|`[^`]*`?|\[[^\]]*\]?|;|[^;'\"`\[/-]+|.",
     re.DOTALL,

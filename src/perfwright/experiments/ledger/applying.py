@@ -37,15 +37,16 @@ class Applier:
         """Make a change, look at it, keep it or take it back.
 
         Raises:
+            BusyTargetError: If somebody else holds the target; it is as it was.
             ChangeError: If it could not be made, or the guard refused it; the target is as it was.
             RevertError: If it had to be taken back and could not be.
         """
         with self.locked(entry.target):
+            change = self.bind(entry)  # first: an entry that cannot be bound would stay open
             self.ledger.intend(entry)
-            change = self.bind(entry)
             try:
                 change.apply()
-            except ChangeError as error:
+            except (ChangeError, BusyTargetError) as error:  # both say that nothing was changed
                 self.ledger.mark(entry, ChangeState.FAILED, note=str(error))
                 raise
             except BaseException:
@@ -63,13 +64,16 @@ class Applier:
             return self.ledger.mark(entry, ChangeState.KEPT)
 
     def undo(self, entry: ChangeEntry) -> ChangeEntry:
-        """Take a kept change back.
+        """Take a kept change back; one that is gone already is left as it is.
 
         Raises:
             RevertError: If the target could not be restored.
         """
         with self.locked(entry.target):
-            return self._take_back(entry, self.bind(entry), note="by request")
+            current = self.ledger.change(entry.id)
+            if current.state in (ChangeState.UNDONE, ChangeState.FAILED):
+                return current
+            return self._take_back(current, self.bind(current), note="by request")
 
     def recover(self) -> tuple[ChangeEntry, ...]:
         """Take back everything that was begun and not decided; called at every start.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -55,7 +55,11 @@ class Ledger:
 
     def __init__(self, url: str | Path, *, clock: Clock) -> None:
         self._clock = clock
-        self._url = make_url(str(url) if "://" in str(url) else f"sqlite:///{url}")
+        self._url = (
+            make_url(url)
+            if isinstance(url, str) and "://" in url
+            else URL.create("sqlite", database=str(url))
+        )
         self.location = self._url.render_as_string(hide_password=True)
         self._engine = self._connect()
         with self._errors_named():
@@ -198,7 +202,12 @@ class Ledger:
     def changes(self, *states: ChangeState) -> tuple[ChangeEntry, ...]:
         """All changes in these states (none named: all), oldest first."""
         with self._transaction() as connection:
-            query = select(schema.changes).order_by(schema.changes.c.id)
+            number = (  # of its first event; identifiers do not sort by age: r.10 stands before r.2
+                select(func.min(schema.events.c.number))
+                .where(schema.events.c.subject == schema.changes.c.id)
+                .scalar_subquery()
+            )
+            query = select(schema.changes).order_by(number, schema.changes.c.id)
             if states:
                 query = query.where(schema.changes.c.state.in_(states))
             return tuple(self._decode_change(row) for row in connection.execute(query))
@@ -296,14 +305,20 @@ class Ledger:
     def _decode_change(self, row: Any) -> ChangeEntry:
         parts = (row.id, row.target, row.document)
         verify(row.digest, *parts, where=f"{self.location} {row.id}")
+        try:
+            state, updated = ChangeState(row.state), datetime.fromisoformat(row.updated)
+        except ValueError as error:
+            raise LedgerDamagedError(
+                where=f"{self.location} {row.id}", problem=str(error)
+            ) from None
         return ChangeEntry(
             id=row.id,
             run=row.run,
             experiment=row.experiment,
             target=row.target,
             spec=decode(row.document, kind=ChangeSpec, where=row.id),
-            state=ChangeState(row.state),
-            updated=datetime.fromisoformat(row.updated),
+            state=state,
+            updated=updated,
             note=row.note,
         )
 

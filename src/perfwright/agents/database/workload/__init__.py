@@ -9,8 +9,8 @@ from perfwright.agents.database.workload.shapes import (
 )
 
 __all__ = [
-    "MIN_CONSTANT_CALLS",
     "Execution",
+    "MIN_CONSTANT_CALLS",
     "ShapeCollector",
     "Token",
     "Workload",

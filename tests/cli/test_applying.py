@@ -1,0 +1,131 @@
+"""How proven changes come to the real target, whatever happened to it since the proof."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from perfwright.cli.running import open_and_report
+from perfwright.experiments.changes import SqliteChange
+from perfwright.experiments.ledger import ChangeState
+from tests.cli.calling import Caller, assert_refused
+from tests.system.shops import RUN, dump, indexes, make_proven, make_shop
+
+FIRST = "CREATE INDEX pw_customer ON orders(customer)"
+SECOND = "CREATE INDEX pw_state ON orders(state)"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return make_shop(tmp_path / "shop.db", rows=50)
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_an_index_that_the_user_made_meanwhile_is_not_taken_over(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    make_proven(tmp_path, shop, FIRST)
+    execute(shop, FIRST)
+    assert_refused(perfwright("apply", "last", "--yes"), "exists already")
+    perfwright("undo", "--all")
+    assert indexes(shop) == {"pw_customer"}
+
+
+def test_an_index_that_is_gone_meanwhile_is_not_dropped(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    execute(shop, "CREATE INDEX own ON orders(total)")
+    make_proven(tmp_path, shop, "DROP INDEX own")
+    execute(shop, "DROP INDEX own")
+    assert_refused(perfwright("apply", "last", "--yes"), "there is no index own")
+
+
+def test_statistics_gathered_since_the_proof_are_restored_by_undo(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    make_proven(tmp_path, shop, "ANALYZE")
+    execute(shop, SECOND, "ANALYZE", "DELETE FROM orders WHERE id % 2")
+    before = dump(shop)
+    assert perfwright("apply", "last", "--yes").code == 0
+    assert dump(shop) != before
+    assert perfwright("undo", "--all").code == 0
+    assert dump(shop) == before
+
+
+def test_a_crash_in_the_last_change_leaves_those_before_it_exactly(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    execute(shop, "CREATE INDEX own ON orders(total)", "ANALYZE")
+    make_proven(tmp_path, shop, FIRST, "DROP INDEX own", "ANALYZE")
+    for number in (1, 2):
+        perfwright("apply", f"{RUN}.{number}", "--yes")
+    kept = dump(shop)
+    perfwright("apply", f"{RUN}.3", "--yes")
+    ledger = tmp_path / ".perfwright" / "ledger.db"
+    execute(ledger, f"UPDATE perfwright_changes SET state = 'applied' WHERE id = '{RUN}.3/1'")
+    done = perfwright("ledger")
+    assert "was left undecided by a crash and was taken back" in done.err
+    assert dump(shop) == kept
+
+
+def test_many_changes_are_undone_to_the_start(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    before = dump(shop)
+    columns = ("customer", "state", "total", "note")
+    made = [f"CREATE INDEX pw_{n} ON orders({columns[n % 4]}, id)" for n in range(11)]
+    make_proven(tmp_path, shop, *made, "ANALYZE")
+    perfwright("apply", "last", "--yes")
+    assert perfwright("undo", "--all").code == 0
+    assert dump(shop) == before
+
+
+def test_two_analyses_of_two_runs_are_undone_newest_first(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    before = dump(shop)
+    make_proven(tmp_path, shop, "ANALYZE", run="zz")
+    perfwright("apply", "zz", "--yes")
+    execute(shop, "DELETE FROM orders WHERE id > 20")
+    make_proven(tmp_path, shop, "ANALYZE", run="aa")
+    perfwright("apply", "aa", "--yes")
+    assert perfwright("undo", "--all").code == 0
+    assert "sqlite_stat1" not in dump(shop)
+    assert before != dump(shop)  # the user's own deletion stays
+
+
+def test_an_undone_change_can_be_applied_again(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    make_proven(tmp_path, shop, FIRST)
+    for command in (("apply", "last", "--yes"), ("undo", RUN), ("apply", "last", "--yes")):
+        assert perfwright(*command).code == 0
+    assert indexes(shop) == {"pw_customer"}
+
+
+def test_a_termination_while_a_change_is_made_takes_it_back(
+    shop: Path, tmp_path: Path, perfwright: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_proven(tmp_path, shop, FIRST)
+    before, apply = dump(shop), SqliteChange.apply
+
+    def terminated(change: SqliteChange) -> None:
+        apply(change)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(SqliteChange, "apply", terminated)
+    assert_refused(perfwright("apply", "last", "--yes"), "stopped; nothing is left in flight")
+    assert dump(shop) == before
+    with open_and_report(None) as workspace:
+        (entry,) = workspace.ledger.changes()
+    assert entry.state is ChangeState.UNDONE

@@ -1,0 +1,308 @@
+"""What cannot be used is refused before any work, in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Caller, assert_refused
+from tests.system.shops import make_proven, make_shop, make_workload
+
+IDEA = "CREATE INDEX pw_customer ON orders(customer)"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return make_shop(tmp_path / "shop.db", rows=50)
+
+
+@pytest.mark.parametrize("command", ["optimize", "profile"])
+def test_an_unknown_target_is_refused(command: str, perfwright: Caller) -> None:
+    assert_refused(perfwright(command, "nowhere.db"), "nowhere.db", "no such file")
+
+
+def test_a_target_with_a_line_break_in_its_name_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("profile", "no\nwhere.db"), "no such file")
+
+
+def test_a_target_name_that_is_too_long_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("profile", "x" * 5000), "error")
+
+
+def test_a_folder_without_a_configuration_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("profile", "."), "perfwright init")
+
+
+def test_an_empty_file_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    assert_refused(perfwright("profile", "empty.db"), "is empty")
+
+
+def test_a_file_that_is_no_database_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("milk, eggs, flour", encoding="utf-8")
+    assert_refused(perfwright("profile", "notes.db"), "is not a SQLite database")
+
+
+def test_a_file_that_may_not_be_read_is_refused(
+    perfwright: Caller, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    def forbid(self: Path, *arguments: object, **options: object) -> object:
+        if self.name == shop.name:  # root may read whatever its mode says
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", forbid)
+    assert_refused(perfwright("profile", shop), "Permission denied", "check its permissions")
+
+
+@pytest.mark.parametrize("target", ["postgresql://me:secret@127.0.0.1/shop", "http://127.0.0.1/"])
+def test_a_target_that_no_agent_knows_is_refused(target: str, perfwright: Caller) -> None:
+    done = perfwright("profile", target)
+    assert_refused(done, "no agent can look at")
+    assert "secret" not in done.err
+
+
+def test_a_refused_target_leaves_no_scratch_folder(perfwright: Caller, tmp_path: Path) -> None:
+    perfwright("profile", "http://127.0.0.1/")
+    scratch = tmp_path / ".perfwright" / "scratch"
+    assert not scratch.exists() or list(scratch.iterdir()) == []
+
+
+def test_a_scheme_that_nobody_knows_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("profile", "oracle://shop"), "oracle://")
+
+
+@pytest.mark.parametrize(
+    ("goal", "marker"), [("p95 200ms", "    ^"), ("p95<", "     ^"), ("p95<20parsecs", "       ^")]
+)
+def test_a_goal_that_does_not_parse_shows_where(
+    goal: str, marker: str, perfwright: Caller, shop: Path
+) -> None:
+    done = perfwright("optimize", shop, "--goal", goal)
+    assert_refused(done, "goal does not parse", f"  {goal}\n")
+    assert done.err.splitlines()[-1].startswith(marker[:3])
+    assert done.err.splitlines()[-1].strip() == "^"
+
+
+@pytest.mark.parametrize(
+    "budget", ["0s", "0 experiments", "-5m", "soon", "", "5m,5m", "nan", "inf", "1e3s"]
+)
+def test_a_budget_that_buys_nothing_is_refused(budget: str, perfwright: Caller, shop: Path) -> None:
+    assert_refused(perfwright("optimize", shop, "--budget", budget), "budget does not parse")
+
+
+@pytest.mark.parametrize("quality", ["fastness", "answers=different", "p95<=10ms", "write_time"])
+def test_a_guardrail_that_nobody_watches_is_refused(
+    quality: str, perfwright: Caller, shop: Path
+) -> None:
+    assert_refused(perfwright("optimize", shop, "--quality", quality), quality)
+
+
+def test_an_unknown_run_is_refused(perfwright: Caller) -> None:
+    for command in ("report", "apply"):
+        assert_refused(perfwright(command, "zzzzzz"), "zzzzzz", "perfwright ledger")
+
+
+def test_the_last_run_of_an_empty_ledger_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("report"), "last")
+
+
+def test_an_unknown_experiment_is_refused(perfwright: Caller, shop: Path, tmp_path: Path) -> None:
+    make_proven(tmp_path, shop, IDEA)
+    assert_refused(perfwright("apply", "proven.7", "--yes"), "proven.7")
+
+
+def test_an_unknown_change_is_refused(perfwright: Caller) -> None:
+    assert_refused(perfwright("undo", "zzzzzz/1"), "zzzzzz/1")
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("", "no statement"),
+        ("-- nothing", "no statement"),
+        ("DELETE FROM orders", "only CREATE INDEX"),
+        ("DROP TABLE orders", "only CREATE INDEX"),
+        ("PRAGMA synchronous=OFF", "only CREATE INDEX"),
+        ("CREATE UNIQUE INDEX u ON orders(customer)", "only CREATE INDEX"),
+        ("DROP INDEX nothing", "there is no index"),
+        (f"{IDEA}; DELETE FROM orders", "only CREATE INDEX"),
+    ],
+)
+def test_an_idea_that_is_never_tried_is_refused(
+    sql: str, says: str, perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "idea.sql").write_text(sql, encoding="utf-8")
+    assert_refused(perfwright("try", shop, "--change", "idea.sql"), says)
+
+
+def test_an_idea_file_that_is_missing_is_refused(perfwright: Caller, shop: Path) -> None:
+    assert_refused(perfwright("try", shop, "--change", "no.sql"), "no.sql")
+
+
+def test_an_idea_file_that_is_no_text_is_refused(
+    perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "idea.sql").write_bytes(b"\xff\xfe\x00")
+    assert_refused(perfwright("try", shop, "--change", "idea.sql"), "is not text")
+
+
+# The ledger
+
+
+def test_a_ledger_below_a_file_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_refused(perfwright("ledger", "--ledger", "file/ledger.db"), "cannot be made")
+
+
+def test_a_ledger_that_is_a_folder_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    assert_refused(perfwright("ledger", "--ledger", tmp_path), "ledger")
+
+
+@pytest.mark.parametrize("place", ["sqlite://", ""])
+def test_an_empty_ledger_place_means_the_usual_one(place: str, perfwright: Caller) -> None:
+    assert perfwright("ledger", "--ledger", place).code == 0
+
+
+def test_a_ledger_that_is_no_database_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to look at" * 9)
+    assert_refused(perfwright("ledger", "--ledger", "l.db"), "not a database")
+
+
+def test_an_altered_change_is_not_undone(perfwright: Caller, shop: Path, tmp_path: Path) -> None:
+    place = make_proven(tmp_path, shop, IDEA)
+    assert perfwright("apply", "last", "--yes").code == 0
+    with closing(sqlite3.connect(place)) as ledger:
+        ledger.execute("UPDATE perfwright_changes SET document = replace(document, 'pw_', 'x_')")
+        ledger.commit()
+    assert_refused(perfwright("undo", "--all"), "does not match its fingerprint")
+
+
+def test_a_ledger_of_a_later_version_is_refused(
+    perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    place = make_proven(tmp_path, shop, IDEA)
+    with closing(sqlite3.connect(place)) as ledger:
+        ledger.execute("UPDATE perfwright_meta SET value = '99'")
+        ledger.commit()
+    assert_refused(perfwright("ledger"), "schema version 99")
+
+
+# Names and places
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.db",
+        "grün-日本.db",
+        "it's.db",
+        'say "x".db',
+        "100%.db",
+        "a%20b.db",
+        "what?.db",
+        "no#1.db",
+        "[red]x.db",
+    ],
+)
+def test_a_target_of_any_name_can_be_changed_and_restored(
+    name: str, perfwright: Caller, tmp_path: Path
+) -> None:
+    from perfwright.cli.running import absolute
+    from perfwright.container import resolve
+    from tests.system.shops import indexes
+
+    shop = make_shop(tmp_path / name, rows=20)
+    make_proven(tmp_path, shop, IDEA, target_name=absolute(resolve(name)))
+    assert perfwright("apply", "last", "--yes").code == 0
+    assert indexes(shop) == {"pw_customer"}
+    assert perfwright("undo", "--all").code == 0
+    assert indexes(shop) == set()
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_report_that_cannot_be_written_is_refused(
+    option: str, perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    make_proven(tmp_path, shop, IDEA)
+    assert_refused(perfwright("report", option, "no/such/folder/x"), "no/such/folder/x")
+
+
+def test_init_does_not_overwrite_a_file_unasked(
+    perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "perfwright.toml").write_text("# mine\n", encoding="utf-8")
+    assert perfwright("init", "--yes").code == 2
+    assert (tmp_path / "perfwright.toml").read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_init_without_a_database_says_so(perfwright: Caller) -> None:
+    done = perfwright("init")
+    assert (done.code, "no SQLite database was found" in done.err) == (2, True)
+
+
+# Compare
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--budget", "never"),
+        ("--budget", "0s"),
+        ("--min-effect", "150%"),
+        ("--min-effect", "much"),
+        ("--timeout", "5GiB"),
+        ("--pairs", "1"),
+        ("--pairs", "-4"),
+        ("--warmup", "-1"),
+    ],
+)
+def test_an_option_of_compare_that_means_nothing_is_refused(
+    option: str, value: str, perfwright: Caller
+) -> None:
+    assert_refused(perfwright("compare", "true", "true", option, value), "")
+
+
+@pytest.mark.parametrize("command", ["", "   ", "no-such-program-at-all", "'"])
+def test_a_command_that_cannot_be_run_is_refused(command: str, perfwright: Caller) -> None:
+    assert_refused(perfwright("compare", command, "true", "--pairs", "20"), "")
+
+
+# Workloads, which a worker reads
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no such file"),
+        (b"", "is empty"),
+        (b"  \n ", "is empty"),
+        (b"{broken\n", "is not JSON"),
+        (b'{"sql": 5}\n', 'has no "sql"'),
+        (b'{"sql": "SELECT \xff"}\n', "is not UTF-8"),
+        (b'{"sql": "PRAGMA user_version"}\n', "holds no SELECT"),
+    ],
+)
+def test_a_workload_that_cannot_be_used_is_refused(
+    content: bytes | None, says: str, perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "w.jsonl").write_bytes(content)
+    done = perfwright("profile", shop, "--workload", "w.jsonl")
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_the_lines_that_can_be_used_are(perfwright: Caller, shop: Path, tmp_path: Path) -> None:
+    workload = make_workload(tmp_path / "w.jsonl", customers=5)
+    with workload.open("a", encoding="utf-8") as file:
+        file.write('{broken\n{"sql": "SELECT nothing FROM nowhere"}\n')
+    done = perfwright("profile", shop, "--workload", "w.jsonl", "--json")
+    assert done.code == 0
+    assert "line 31" in done.out
+    assert "nowhere" in done.out
