@@ -2,10 +2,10 @@
 
 Half of the pairs are one command twice, the other half differ by a true 5 to 10 % of CPU time.
 A command is a bare interpreter that runs a loop; the difference is set by the number of turns.
-Turns are counted work, start-up is not, so the start-up's share of the CPU time is measured first
-(median over neighbouring runs with and without turns) and the turns of the slower command are
-raised by `difference / (1 - share)`. Aims keep half a point away from 5 and from 10 %, and the CPU
-times of all runs are printed beside them.
+Turns are counted work, start-up is not, so the start-up's share of the CPU time is measured first,
+under the same load (median over ABBA blocks of runs without and with turns), and the turns of the
+slower command are raised by `difference / (1 - share)`. Aims keep half a point away from 5 and from
+10 %, and the CPU times of all runs are printed beside them.
 
 Both tools judge each pair, by turns one or the other first, while a process that this program
 starts is busy and idle for random seconds. perfwright has the defaults of `perfwright compare`.
@@ -57,7 +57,7 @@ for turn in range(int(sys.argv[1])):
     total += turn & 7
 """
 _PROBE_TURNS = 400_000
-_PROBE_ROUNDS = 40
+_PROBE_BLOCKS = 40
 
 Times = Sequence[float]
 
@@ -89,7 +89,11 @@ def weigh(script: Path, runner: CommandRunner) -> Work:
     """Measure what start-up and one turn cost, and choose the turns of the faster command."""
     script.write_text(_SCRIPT)
     empty, full = (shlex.split(command_line(script, turns=n)) for n in (0, _PROBE_TURNS))
-    rounds = [(runner.run(empty).cpu_s, runner.run(full).cpu_s) for _ in range(_PROBE_ROUNDS)]
+    blocks = [
+        [runner.run(command).cpu_s for command in (empty, full, full, empty)]
+        for _ in range(_PROBE_BLOCKS)
+    ]
+    rounds = [((first + last) / 2, (second + third) / 2) for first, second, third, last in blocks]
     # In units of the probe's loop: neighbouring runs meet the same speed of the machine.
     startup = median(without / (whole - without) for without, whole in rounds)
     loop_s = median(whole - without for without, whole in rounds)
@@ -339,14 +343,16 @@ def main() -> int:
         say("hyperfine is not on PATH; on Debian or Ubuntu: apt-get install hyperfine")
         return 2
     rng = random.Random(chosen.seed)
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        background_load(rng, stretch_s=LOAD_STRETCH_S, limit_s=1.5 * LIMIT_S),
+    ):
         folder = Path(name)
         with CommandRunner() as runner:
             work = weigh(folder / "loop.py", runner)
         pairs = make_pairs(work, each=chosen.pairs_of_commands, rng=rng)
-        with background_load(rng, stretch_s=LOAD_STRETCH_S, limit_s=1.5 * LIMIT_S):
-            heard = hear_all(pairs, rng=rng, folder=folder)
-            print(f"{circumstances('perfwright', 'scipy')}, {hyperfine_version()}\n")
+        heard = hear_all(pairs, rng=rng, folder=folder)
+        print(f"{circumstances('perfwright', 'scipy')}, {hyperfine_version()}\n")
     print(score_table(heard) + "\n\n" + work_line(work, heard))
     return 0
 

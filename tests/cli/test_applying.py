@@ -113,6 +113,20 @@ def test_an_undone_change_can_be_applied_again(
     assert indexes(shop) == {"pw_customer"}
 
 
+def test_a_target_that_another_program_writes_to_is_not_changed(
+    shop: Path, tmp_path: Path, perfwright: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_proven(tmp_path, shop, FIRST)
+    monkeypatch.setattr("perfwright.experiments.changes.sqlite.BUSY_TIMEOUT_S", 0.05)
+    with closing(sqlite3.connect(shop)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        assert_refused(perfwright("apply", "last", "--yes"), "another process has held it")
+    assert indexes(shop) == set()
+    with open_and_report(None) as workspace:
+        (entry,) = workspace.ledger.changes()
+    assert entry.state is ChangeState.FAILED
+
+
 def test_a_termination_while_a_change_is_made_takes_it_back(
     shop: Path, tmp_path: Path, perfwright: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -164,9 +165,9 @@ def test_a_ledger_that_is_a_folder_is_refused(perfwright: Caller, tmp_path: Path
     assert_refused(perfwright("ledger", "--ledger", tmp_path), "ledger")
 
 
-@pytest.mark.parametrize("place", ["sqlite://", ""])
-def test_an_empty_ledger_place_means_the_usual_one(place: str, perfwright: Caller) -> None:
-    assert perfwright("ledger", "--ledger", place).code == 0
+def test_an_empty_ledger_place_means_the_usual_one(perfwright: Caller, tmp_path: Path) -> None:
+    assert perfwright("ledger", "--ledger", "").code == 0
+    assert (tmp_path / ".perfwright" / "ledger.db").is_file()
 
 
 def test_a_ledger_that_is_no_database_is_refused(perfwright: Caller, tmp_path: Path) -> None:
@@ -223,6 +224,12 @@ def test_a_target_of_any_name_can_be_changed_and_restored(
     assert indexes(shop) == {"pw_customer"}
     assert perfwright("undo", "--all").code == 0
     assert indexes(shop) == set()
+
+
+def test_a_name_that_is_not_utf_8_is_refused(perfwright: Caller, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.db")
+    make_shop(tmp_path / name, rows=20)
+    assert_refused(perfwright("profile", name), "not UTF-8")
 
 
 @pytest.mark.parametrize("option", ["--html", "--markdown"])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from perfwright.experiments import Calibration, Design, calibrate
 from tests.experiments.benches import FakeBench
 
+pytestmark = pytest.mark.usefixtures("light_collector")
 
-def calibrated(*, max_pairs: int = 40, **bench: object) -> Calibration:
-    fake = FakeBench(**bench)  # type: ignore[arg-type] - each test names fields of FakeBench
+
+def calibrated(*, max_pairs: int = 40, **bench: Any) -> Calibration:
+    fake = FakeBench(**bench)
     return calibrate(fake, design=Design(max_pairs=max_pairs), rng=random.Random(2))
 
 

@@ -25,11 +25,12 @@ def sampler(bench: FakeBench) -> Sampler:
     return Sampler(bench, rng=random.Random(4))
 
 
+@pytest.mark.usefixtures("light_collector")
 def test_a_block_is_four_runs(bench: FakeBench, sampler: Sampler) -> None:
-    for _ in range(6):
+    for _ in range(20):
         sampler.take_block()
-    assert {bench.order[place : place + 4] for place in range(0, 24, 4)} == {"abba", "baab"}
-    assert (sampler.blocks, sampler.pairs) == (6, 12)
+    assert {bench.order[place : place + 4] for place in range(0, 80, 4)} == {"abba", "baab"}
+    assert (sampler.blocks, sampler.pairs) == (20, 40)
 
 
 def test_warming_up_is_not_counted(bench: FakeBench, sampler: Sampler) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,16 @@ from tests.experiments.benches import FakeBench
 
 SMALL = Design(max_pairs=40)
 
+pytestmark = pytest.mark.usefixtures("light_collector")
 
-def trial(bench: FakeBench, *, design: Design = SMALL, seed: int = 1, **options: object) -> Trial:
+
+def trial(bench: FakeBench, *, design: Design = SMALL, seed: int = 1, **options: Any) -> Trial:
     return Trial(
         bench=bench,
         design=design,
         clock=bench.clock,
         rng=random.Random(seed),
-        **options,  # type: ignore[arg-type] - each test names options of Trial
+        **options,
     )
 
 
@@ -96,7 +99,7 @@ def test_a_gain_with_a_guardrail_that_holds_is_kept() -> None:
 
 def test_a_gain_with_an_unsure_guardrail_is_inconclusive_at_the_end() -> None:
     bench = FakeBench(
-        ratios={"total": 0.7, "writes": 1.1}, guards=(WRITES,), noises={"writes": 0.2}
+        ratios={"total": 0.7, "writes": 1.05}, guards=(WRITES,), noises={"writes": 0.5}
     )
     result = trial(bench).run()
     assert_ended(result, Outcome.INCONCLUSIVE, reason="not shown to be safe", basis="writes")
@@ -117,7 +120,7 @@ def test_equal_arms_are_given_up_when_more_pairs_would_not_help() -> None:
 
 
 def test_a_gain_within_the_noise_is_undecided_after_all_pairs() -> None:
-    result = trial(FakeBench(ratios={"total": 0.96}, noise=0.08, seed=4)).run()
+    result = trial(FakeBench(ratios={"total": 0.95}, noise=0.08, seed=1)).run()
     assert_ended(result, Outcome.INCONCLUSIVE, reason="40 pairs neither prove nor exclude a gain")
     assert len(result.samples) == 40
 
@@ -214,11 +217,11 @@ def test_progress_counts_the_pairs() -> None:
 def test_equal_arms_are_hardly_ever_kept() -> None:
     design = Design(max_pairs=24)
     kept = 0
-    for seed in range(200):
+    for seed in range(100):
         bench = FakeBench(noise=0.1, seed=seed)
         result = trial(bench, design=design, seed=seed).run()
         kept += result.verdict.outcome is Outcome.KEPT
-    assert kept <= 2
+    assert kept <= 1
 
 
 def test_a_tenth_is_found_in_nine_of_ten_trials() -> None:

@@ -61,7 +61,7 @@ def test_the_recursion_gives_the_published_bounds(
     spent: object, bounds: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sequential, "_spent", spent)
-    levels = sequential._levels(alpha=0.025, times=FIFTHS)  # noqa: SLF001 - the recursion itself
+    levels = sequential._levels(alpha=0.025, times=FIFTHS)
     assert [NORMAL.inv_cdf(1.0 - level) for level in levels] == pytest.approx(bounds, abs=6e-4)
 
 

@@ -24,12 +24,12 @@ KEYS = {"verdict", "ratio", "interval", "pairs", "noise_floor"}
 def test_compare_gives_one_of_three_verdicts(
     a: str, b: str, verdict: str, code: int, tmp_path: Path
 ) -> None:
-    done = run("compare", "--json", "--pairs", "30", a, b, cwd=tmp_path)
+    done = run("compare", "--json", "--pairs", "24", a, b, cwd=tmp_path)
     assert (done.document["verdict"], done.code) == (verdict, code)
     assert set(done.document) >= KEYS
 
 
 def test_a_failing_command_is_an_error(tmp_path: Path) -> None:
-    done = run("compare", "--json", "--pairs", "20", "false", "true", cwd=tmp_path)
+    done = run("compare", "--json", "--pairs", "22", "false", "true", cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     assert "false" in done.err

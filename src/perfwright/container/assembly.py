@@ -15,6 +15,7 @@ from perfwright.core import (
     Target,
     TargetKind,
     UnknownTargetError,
+    UnreadableTargetError,
     parse_goal,
     parse_target,
 )
@@ -52,6 +53,7 @@ def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] =
         if workload is None and config.database.workload is not None:
             workload = target.path / config.database.workload
         target = _database_of(target, config.database.url)
+    _refuse_unspeakable(target)
     if workload is not None and not workload.is_file():
         raise ConfigError(field="workload", value=str(workload), problem="there is no such file")
     return Assignment(
@@ -98,6 +100,22 @@ def multi_agent_profiler(
     assignment = resolve(target, workload=Path(workload) if workload is not None else None)
     agents = build_agents(assignment, scratch=None)
     return {agent.name: agent.profile() for agent in agents}
+
+
+def _refuse_unspeakable(target: Target) -> None:
+    """Refuse a name that the ledger and the reports, which are UTF-8, could not hold.
+
+    Raises:
+        UnreadableTargetError: If the name is not UTF-8.
+    """
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        raise UnreadableTargetError(
+            target=ascii(target.location),
+            problem="its name is not UTF-8, so the ledger cannot hold it",
+            remedy="rename it, or give a symbolic link with another name",
+        ) from None
 
 
 def _database_of(folder: Target, url: str | None) -> Target:

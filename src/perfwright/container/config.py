@@ -83,12 +83,13 @@ def load_config(folder: Path) -> Config:
     if own.is_file():
         return _convert(_read(own), source=own)
     if project.is_file():
-        section = _read(project).get("tool", {}).get("perfwright", {})
+        tools = _read(project).get("tool", {})
+        section = tools.get("perfwright", {}) if isinstance(tools, dict) else tools
         return _convert(section, source=project)
     return Config()
 
 
-def _read(path: Path) -> dict[str, dict[str, dict[str, object]]]:
+def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -166,7 +166,7 @@ def test_other_rows_fail_the_check(agent: DatabasePerformanceAgent) -> None:
 def test_a_kept_change_is_in_both_arms(agent: DatabasePerformanceAgent) -> None:
     proposal = user_change(agent, "create index i on orders(customer_id)")
     agent.examine()
-    agent.keep(proposal)
+    agent.keep(proposal, effects={})
     bench = agent.bench(None)
     try:
         assert bench.count(Arm.A) == bench.count(Arm.B)

@@ -43,6 +43,9 @@ class Fake:
     def write_ms(self) -> float:
         return 1_000.0 + sum(self.writes.get(m, 0.0) for m in self.made)
 
+    def table_ms(self, table: str) -> float:
+        return self.total_ms() if table != "idle" else 0.0
+
     def try_out(self, spec: ChangeSpec) -> Trial | None:
         self.tried.append(spec.summary)
         name = spec.subject
@@ -171,6 +174,12 @@ def test_the_costliest_statements_are_tried_first() -> None:
     fake = Fake({"a": {"x": 99.0}, "b": {"y": 99.0}})
     greedy(fake).add([option("a", expected_ms=1.0), option("b", expected_ms=2.0)])
     assert fake.tried[:2] == ["b", "a"]
+
+
+def test_a_table_whose_statements_cost_nothing_gets_no_trial() -> None:
+    fake = Fake({"a": {"x": 1.0}})
+    greedy(fake).add([Option(change=change("a"), table="idle", expected_ms=1.0)])
+    assert fake.tried == []
 
 
 def created(keys: str) -> ChangeSpec:

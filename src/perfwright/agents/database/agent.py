@@ -47,7 +47,7 @@ class DatabasePerformanceAgent:
         workload: A `.sql` script or JSON lines; without one, little can be judged.
         foreign_keys: Whether the program enforces them; None: if the schema declares any.
         write_tolerance: How much dearer the writes may get, 0 to 1: a guardrail.
-        propose_s: Seconds that `propose` may spend on trial builds.
+        propose_s: Seconds of processor time that `propose` may spend on trial builds.
         scratch: Folder for the copies; None: the system's.
         clock: The time.
 
@@ -87,6 +87,7 @@ class DatabasePerformanceAgent:
         self._findings: tuple[IdentifiedFinding, ...] = ()
         self._settings: tuple[str, ...] = ()
         self._kept: tuple[ChangeSpec, ...] = ()
+        self._writes = 1.0  # what the writes take, against the start
 
     @property
     def artifacts(self) -> DatabaseArtifacts:
@@ -201,6 +202,8 @@ class DatabasePerformanceAgent:
         pragma = spec is not None and spec.kind == KIND_PRAGMA
         whole = baseline == START
         treated = self._home() / ("all.db" if whole else "b.db")
+        left = (1.0 + self._write_tolerance) / self._writes - 1.0
+        tolerance = self._write_tolerance if whole else left
         own_settings = spec.apply if spec is not None and pragma else ()
         setup = Setup(
             baseline=self._home() / baseline,
@@ -210,18 +213,23 @@ class DatabasePerformanceAgent:
             settings=() if whole else self._settings,
             treated_settings=self._settings if whole else own_settings,
             change=None if spec is None or pragma else self._change(treated, spec),
-            write_tolerance=self._write_tolerance,
+            write_tolerance=tolerance,
         )
         return SqliteBench(setup, clock=self._clock)
 
-    def keep(self, proposal: Proposal) -> None:
-        """Make a proven change part of the baseline of all later benches."""
+    def keep(self, proposal: Proposal, *, effects: Mapping[str, float]) -> None:
+        """Make a proven change part of the baseline of all later benches.
+
+        The tolerance of writes is one for the whole run: what a change makes them dearer is
+        gone for those after it, what it makes them cheaper is won.
+        """
         from perfwright.agents.database.probes.arms import fresh_copy
 
         start = self._home() / START
         if not start.exists():
             fresh_copy(self._home() / "a.db", start)
         self._kept = (*self._kept, proposal.change)
+        self._writes *= effects.get("writes", 1.0)
         if proposal.change.kind == KIND_PRAGMA:
             self._settings = (*self._settings, *proposal.change.apply)
             return
@@ -240,6 +248,7 @@ class DatabasePerformanceAgent:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = self._artifacts = None
         self._findings, self._settings, self._kept = (), (), ()
+        self._writes = 1.0
 
     def profile(self) -> dict[str, object]:
         """Examine, and return what was found as plain data, costliest first."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from perfwright.agents.database.artifacts import DatabaseArtifacts
+from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
 from perfwright.agents.database.probes.answers import TooSlowError, differs
 from perfwright.agents.database.probes.arms import TreatedArm, changed_tables, fingerprint
 from perfwright.agents.database.probes.catalog import object_sizes
 from perfwright.agents.database.probes.connection import open_scratch
 from perfwright.agents.database.probes.observation import spread
+from perfwright.agents.database.probes.plans import explain
 from perfwright.agents.database.probes.replay import Execution, Replayer
+from perfwright.agents.database.probes.room import room_for
 from perfwright.agents.database.probes.schedule import STATEMENT_CAP_S, Item, plan_run
 from perfwright.core import Arm, Change, Clock, Guardrail, MetricGuard
 
@@ -21,8 +23,12 @@ WRITE_TOLERANCE = 0.10
 STEP_TOLERANCE = 1.3
 MIN_STEPS = 2_000  # a rise of fewer steps per execution is no matter
 MATERIAL_SHARE = 0.005  # of all steps of the workload
-CHECK_LIMIT_S = 2.0
-CHECK_SHAPE_LIMIT_S = 4.0
+CHECK_LIMIT_S = 1.0
+CHECK_SHAPE_LIMIT_S = 1.5
+COUNT_LIMIT_S = 60.0
+COUNT_SAMPLES = 4
+SLOW_MS = 100.0  # of such statements one sample is counted
+COUNT_LIMIT_STEPS = 2e7  # about a second: a limit in seconds would not count the same each time
 _CACHED = 1_000  # statements kept compiled, as programs do
 _RARELY = 100_000  # steps between two looks at the clock
 
@@ -130,11 +136,17 @@ class SqliteBench:
             self._replayers[arm] = Replayer(connection, path=path, clock=self._clock)
 
     def _plan(self) -> None:
-        """Pick the statements that the change can affect, and leave out those that fail."""
+        """Pick the statements that the change can affect, and leave out those that fail.
+
+        Over the same rows a read with the same plan is the same work, so it is not timed; writes
+        to a table whose indexes differ always are.
+        """
         workload = [o for o in self._setup.artifacts.workload or () if o.cost is not None]
         touched = self._touched()
         affected = [o for o in workload if touched is None or touched & set(o.tables)]
-        self._affected = tuple(affected or workload)
+        changed = [o for o in affected if o.shape.write or self._replanned(o)]
+        self._counted = tuple(changed or affected or workload)
+        self._affected = tuple(map(self._with_present_cost, self._counted))
         self._schedule = plan_run(self._affected, self._setup.artifacts.catalog)
         kept = {o.shape.id for o in self._affected}
         self._other_writes_s = sum(
@@ -142,6 +154,22 @@ class SqliteBench:
         )
         self._counts: dict[Arm, dict[str, float]] = {}
         self._steps: dict[Arm, dict[str, float]] = {}
+
+    def _replanned(self, observation: Observation) -> bool:
+        """Whether the arms plan any sample of a shape differently."""
+        a, b = (self._replayers[arm].connection for arm in (Arm.A, Arm.B))
+        return any(explain(a, sample) != explain(b, sample) for sample in observation.shape.samples)
+
+    def _with_present_cost(self, observation: Observation) -> Observation:
+        """Replace what a read cost at first by what it costs arm A, after all that was kept."""
+        if observation.shape.write or observation.cost is None:
+            return observation
+        sample = spread(observation.shape.samples, 1)[0]
+        try:
+            run = self._replayers[Arm.A].time(sample, limit_s=STATEMENT_CAP_S)
+        except sqlite3.Error:
+            return observation
+        return replace(observation, cost=replace(observation.cost, ms=run.seconds * 1e3))
 
     def _touched(self) -> frozenset[str] | None:
         """The tables that differ between the arms; None when the change is not in the schema."""
@@ -156,25 +184,44 @@ class SqliteBench:
         return replayer.time(item.sample, limit_s=STATEMENT_CAP_S)
 
     def _count(self, arm: Arm) -> dict[str, float]:
-        replayer = self._replayers[arm]
-        steps: dict[str, float] = {}
-        pages = 0.0
-        for item in self._schedule.items:
-            if item.write:
-                run = replayer.write(item.sample, limit_s=CHECK_LIMIT_S, room=item.room)
-                pages += run.pages * item.weight
-            else:
-                run = replayer.read(item.sample, limit_s=CHECK_LIMIT_S)
-                steps[item.shape] = steps.get(item.shape, 0.0) + run.steps * item.weight
+        """Count on a connection of its own: a statement kept compiled carries its steps over."""
+        path = self._setup.baseline if arm is Arm.A else self._setup.treated
+        connection = open_scratch(path, foreign_keys=self._setup.foreign_keys)
+        replayer = Replayer(connection, path=path, clock=self._clock)
+        try:
+            steps, pages = self._count_work(replayer)
+            names = {table.name for table in self._setup.artifacts.catalog.tables}
+            sizes = object_sizes(connection)
+        finally:
+            replayer.close()
         self._steps[arm] = steps
-        names = {table.name for table in self._setup.artifacts.catalog.tables}
-        sizes = object_sizes(replayer.connection)
         indexes = [n for n in sizes if n not in names and not n.startswith("sqlite_s")]
         return {
             "read_steps": sum(steps.values()),
             "write_pages": pages,
             "index_bytes": float(sum(sizes[name] for name in indexes)),
         }
+
+    def _count_work(self, replayer: Replayer) -> tuple[dict[str, float], float]:
+        """Return steps by read shape and pages of all writes, for one replay."""
+        steps: dict[str, float] = {}
+        pages = 0.0
+        for observation in self._counted:
+            shape = observation.shape
+            slow = observation.cost is not None and observation.cost.ms > SLOW_MS
+            samples = spread(shape.samples, 1 if slow else COUNT_SAMPLES)
+            for sample in samples:
+                weight = shape.calls / len(samples)
+                if shape.write:
+                    room = room_for(sample, self._setup.artifacts.catalog)
+                    run = replayer.write(sample, limit_s=COUNT_LIMIT_S, room=room)
+                    pages += run.pages * weight
+                else:
+                    run = replayer.read(
+                        sample, limit_s=COUNT_LIMIT_S, limit_steps=COUNT_LIMIT_STEPS
+                    )
+                    steps[shape.id] = steps.get(shape.id, 0.0) + run.steps * weight
+        return steps, pages
 
     def _check_answers(self) -> Guardrail:
         compared = skipped = 0

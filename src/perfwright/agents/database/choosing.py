@@ -16,6 +16,7 @@ from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
 NEED_NO_TRIAL = frozenset({"page-cache"})  # steps do not tell; its own trial was by the clock
+SECOND_LOOK = frozenset({"covering-index", "merged-index"})
 _ON = re.compile(r'\bON ("(?:[^"]|"")*")\(')
 
 
@@ -46,7 +47,8 @@ def choose(
     }
     greedy.drop(options.get("removal", []))
     greedy.add(options.get("statistics", []))
-    greedy.add(options.get("creation", []))
+    for wave in (0, 1):
+        greedy.add([o for o in options.get("creation", []) if o.wave == wave])
     greedy.prune()
     greedy.widen(options.get("creation", []), extends=extends)
     superseded = list(_superseded(artifacts, greedy.chosen))
@@ -89,6 +91,7 @@ def _option(artifacts: DatabaseArtifacts, proposal: Proposal) -> Option:
         change=proposal.change,
         table=table,
         expected_ms=proposal.predicted.gain,
+        wave=int(proposal.remedy in SECOND_LOOK),
         demand=WARY if balance_of(artifacts, table).writes_dominate else 1.0,
     )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from perfwright.core import ChangeSpec
 
-FIRST_LOOK_SHARE = 0.65  # of the time; the rest is for choosing among what was seen
+FIRST_LOOK_SHARE = (0.6, 0.85)  # of the time, by wave; the rest is for choosing among what was seen
 OVERWHELMING = 0.2  # of the workload's cost
 
 
@@ -70,6 +70,9 @@ class Trials(Protocol):
     def write_ms(self) -> float:
         """The part of it that is due to writes."""
 
+    def table_ms(self, table: str) -> float:
+        """The part of it that is due to statements which touch a table."""
+
     def try_out(self, change: ChangeSpec) -> Trial | None:
         """Make a change, look, take it back; None when it cannot be made."""
 
@@ -88,6 +91,8 @@ class Option:
     table: str
     expected_ms: float
     """Cost of the statements that it is meant for: the costliest are tried first."""
+    wave: int = 0
+    """1 for what is worth a look only after the plain indexes: covering and merged ones."""
     demand: float = 1.0
     """How many times its write cost an index has to bring: above 1 where writes dominate."""
 
@@ -252,15 +257,20 @@ class Greedy:
         entries: list[_Entry] = []
         ranked = sorted(options, key=lambda o: (-o.expected_ms, o.change.subject))
         for place, option in enumerate(ranked):
-            if self.time_is_up(share=FIRST_LOOK_SHARE):
+            if self.time_is_up(share=FIRST_LOOK_SHARE[option.wave]):
                 break
-            trial = self.trials.try_out(option.change)
+            trial = self.trials.try_out(option.change) if self._can_pay(option) else None
             if trial is not None and trial.hope_ms > 0:
                 entries.append(_Entry(option, trial))
             last = place + 1 == len(ranked) or ranked[place + 1].expected_ms < option.expected_ms
             if last:
                 self._take_overwhelming(entries)
         return entries
+
+    def _can_pay(self, option: Option) -> bool:
+        """Whether what is left of the statements on its table could pay for an index at all."""
+        left_ms = self.trials.table_ms(option.table)
+        return self.rules.worthwhile(left_ms, total_ms=self.trials.total_ms())
 
     def _take_overwhelming(self, entries: list[_Entry]) -> None:
         while entries and not self.time_is_up():

@@ -131,6 +131,9 @@ class Replayer:
         """
         connection = self._without_foreign_keys() if room else self.connection
         connection.execute("BEGIN IMMEDIATE")
+        # A recorded insert may refer to a row that the recording made before. Parents are still
+        # looked up, at the same cost, but judged at a commit that never comes.
+        connection.execute("PRAGMA defer_foreign_keys=ON")
         try:
             # Counted from here: the insert touches the pages that making room has touched.
             before = self._touched(connection)

@@ -14,6 +14,7 @@ SHORTEST_MS = 10.0
 STATEMENT_CAP_S = 0.3  # charged for a statement that would take longer
 MAX_EXECUTIONS = 400
 MAX_REPEATS = 20
+MIN_WRITES = 8
 WRITE_OVERHEAD_MS = 0.1  # of the transaction around a write, uncounted but waited for
 
 
@@ -60,9 +61,15 @@ def plan_run(observations: tuple[Observation, ...], catalog: Catalog) -> Schedul
 
 
 def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
-    """Give each shape one sample, then the next one where the sum is least certain."""
-    counts = {o.shape.id: 1 for o in observations}
-    spent = sum(map(_expected_ms, observations))
+    """Give each shape one sample, then the next one where the sum is least certain.
+
+    Writes, a guardrail of their own beside dearer reads, begin with a few.
+    """
+    counts = {
+        o.shape.id: min(MIN_WRITES, len(o.shape.samples)) if o.shape.write else 1
+        for o in observations
+    }
+    spent = sum(_expected_ms(o) * counts[o.shape.id] for o in observations)
     while spent < RUN_MS and sum(counts.values()) < MAX_EXECUTIONS:
         open_shapes = [
             o

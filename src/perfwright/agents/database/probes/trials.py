@@ -102,9 +102,22 @@ class ScratchTrials:
         seen = sum(self._write_cost(s, steps=s.steps, pages=s.pages) for s in self._writes.values())
         return max(seen + self._hidden_ms, self._recorded_ms)
 
-    def plans(self) -> set[str]:
-        """Every line of every plan: an index that no line names is not used."""
-        return {line for group in self._reads.values() for s in group for line in s.plan}
+    def table_ms(self, table: str) -> float:
+        """The part that is due to statements which touch a table; all of it for no table."""
+        if not table:
+            return self.total_ms()
+        reads = sum(
+            s.run.steps * s.step_ms * s.weight
+            for shape, group in self._reads.items()
+            if table in self._tables[shape]
+            for s in group
+        )
+        writes = sum(
+            self._write_cost(s, steps=s.steps, pages=s.pages)
+            for shape, s in self._writes.items()
+            if table in self._tables[shape]
+        )
+        return reads + writes + self._hidden_ms
 
     def try_out(self, change: ChangeSpec) -> Trial | None:
         """Make a change, look, take it back; None when SQLite refuses it."""
