@@ -54,7 +54,7 @@ def test_the_tails_of_both_directions_cover_everything(scores: list[float]) -> N
 
 
 def test_scores_of_nothing_but_zero_say_nothing() -> None:
-    assert upper_tail([0.0] * 8) == upper_tail([0.0] * 20) * 2 == 1.0
+    assert upper_tail([0.0] * 8) == upper_tail([0.0] * 21) * 2 == 1.0
     assert z_score([0.0] * 8) == 0.0
 
 

@@ -24,7 +24,18 @@ from __future__ import annotations
 
 
 class PerfwrightError(Exception):
-    """The root: catch this to catch everything that perfwright raises on purpose."""
+    """The root: catch this to catch everything that perfwright raises on purpose.
+
+    Every error survives pickling with its facts, so that it can come from another process.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from text and facts; the constructors take keywords, which pickle does not."""
+        return _rebuilt, (type(self), self.args), self.__dict__
+
+
+def _rebuilt(kind: type[PerfwrightError], text: tuple[object, ...]) -> PerfwrightError:
+    return kind.__new__(kind, *text)
 
 
 class GrammarError(PerfwrightError):

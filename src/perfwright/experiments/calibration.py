@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from perfwright.core import Bench, Measurement
+from perfwright.core import Bench, Clock, Measurement
 from perfwright.experiments.decision import measure
 from perfwright.experiments.design import Design
 from perfwright.experiments.sampler import Sampler
@@ -40,6 +40,7 @@ def calibrate(
     bench: Bench,
     *,
     design: Design,
+    clock: Clock,
     rng: random.Random,
     progress: TrialProgress = lambda done, planned: None,
 ) -> Calibration:
@@ -51,9 +52,9 @@ def calibrate(
     blocks = max(first_look(CALIBRATION_ALPHA), 8)
     sampler = Sampler(bench, rng=rng)
     sampler.warm_up(design.warmup)
-    for done in range(blocks):
-        sampler.take_block()
-        progress(2 * (done + 1), 2 * blocks)
+    sampler.take_until(
+        blocks, clock=clock, deadline_s=math.inf, progress=lambda done: progress(done, 2 * blocks)
+    )
     measured = measure(
         sampler.data(bench.primary),
         metric=bench.primary,

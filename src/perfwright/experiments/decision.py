@@ -112,6 +112,11 @@ def excludes_harm(data: BlockData) -> bool:
     return data.tail_below(math.log1p(TIE_TOLERANCE)) <= GUARD_ALPHA
 
 
+def shows_harm(data: BlockData) -> bool:
+    """Whether the clock shows that the change made things slower."""
+    return data.tail_above(0.0) <= GUARD_ALPHA
+
+
 def find_tie_break(witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:
     """Find a witness that fell clearly while no other kind of work rose.
 

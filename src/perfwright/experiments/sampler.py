@@ -46,10 +46,9 @@ class Sampler:
 
     def take_block(self) -> None:
         """Take four runs."""
-        with _no_garbage_collection():
-            for arm in next(self._orders):
-                self._runs.append(self._bench.measure(arm))
-                self._arms.append(arm)
+        for arm in next(self._orders):
+            self._runs.append(self._bench.measure(arm))
+            self._arms.append(arm)
 
     def take_until(
         self,
@@ -67,11 +66,12 @@ class Sampler:
             deadline_s: When to stop, in seconds of `clock`.
             progress: Takes the pairs done.
         """
-        while self.blocks < blocks:
-            if clock.now() > deadline_s:
-                return False
-            self.take_block()
-            progress(self.pairs)
+        with _no_garbage_collection():
+            while self.blocks < blocks:
+                if clock.now() > deadline_s:
+                    return False
+                self.take_block()
+                progress(self.pairs)
         return True
 
     def data(self, metric: str) -> BlockData:

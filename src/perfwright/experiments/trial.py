@@ -27,6 +27,7 @@ from perfwright.experiments.decision import (
     judge_guard,
     lean,
     measure,
+    shows_harm,
 )
 from perfwright.experiments.design import Design
 from perfwright.experiments.sampler import Sampler
@@ -184,9 +185,10 @@ class Trial:
         """
         undecided = Verdict(outcome=otherwise, reason=reason)
         tie = find_tie_break(self._witnesses)
-        if tie is None:
+        data = self._sampler.data(self.bench.primary)
+        if tie is None or shows_harm(data):
             return undecided
-        harmless = excludes_harm(self._sampler.data(self.bench.primary))
+        harmless = excludes_harm(data)
         self._guards = self._judge_guards() if harmless else ()
         if any(guard.passed is False for guard in self._guards):
             return undecided

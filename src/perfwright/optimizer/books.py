@@ -23,6 +23,12 @@ from perfwright.stats import FalseKeepControl
 _SHORTEST_S = 1.0
 """With less time than this left no experiment is begun."""
 
+LAST_STEP_LIMIT_S = 60.0
+"""The longest that measuring before against after may take."""
+
+_LAST_SHARE = 0.15
+"""Share of the time budget that is kept for it."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Books:
@@ -61,8 +67,16 @@ class Books:
         return self.meter.left(Resource.TIME)
 
     def step_limit_s(self) -> float:
-        """The longest that the next experiment may take."""
-        return min(STEP_LIMIT_S, self.time_left_s())
+        """The longest that the next experiment may take; some time stays for the last step."""
+        return min(STEP_LIMIT_S, self.time_left_s() - self._reserve_s())
+
+    def last_limit_s(self) -> float:
+        """The longest that measuring before against after may take: what was kept for it."""
+        return max(_SHORTEST_S, min(LAST_STEP_LIMIT_S, self.time_left_s()))
+
+    def _reserve_s(self) -> float:
+        cap_s = self.meter.budget.caps.get(Resource.TIME)
+        return 0.0 if cap_s is None else min(LAST_STEP_LIMIT_S, cap_s * _LAST_SHARE)
 
     def reserve(self, proposal: Proposal) -> None:
         """Set aside what trying a proposal may spend.
@@ -71,8 +85,9 @@ class Books:
             BudgetExceededError: If the budget does not allow it; nothing is set aside then.
         """
         name = f"trying {proposal.change.subject!r}"
-        if self.time_left_s() < _SHORTEST_S:
-            self.meter.reserve(name, resource=Resource.TIME, amount=_SHORTEST_S)
+        if self.step_limit_s() < _SHORTEST_S:
+            needed_s = self._reserve_s() + _SHORTEST_S
+            self.meter.reserve(name, resource=Resource.TIME, amount=needed_s)
         self.meter.reserve(name, resource=Resource.EXPERIMENTS, amount=1)
         try:
             self.meter.reserve(name, resource=Resource.STORAGE, amount=_storage(proposal))

@@ -102,7 +102,8 @@ class Crew:
     async def overall(self, layer: Layer, *, design: Design, seed: int) -> Measurement | None:
         """Measure everything that was kept in a layer against its start."""
         agent = self.agents[layer]
-        task = self._task(agent, steps.measure_overall, design=design, seed=seed)
+        limit_s = self.books.last_limit_s()
+        task = self._task(agent, steps.measure_overall, design=design, seed=seed, limit_s=limit_s)
         result = await self._run(agent, task)
         return result.value if result.ok else None
 

@@ -22,8 +22,6 @@ from perfwright.experiments import Calibration, Design, Trial, TrialResult, cali
 
 Progress = Callable[[str], None]
 
-_OVERALL_LIMIT_S = 60.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentPlan:
@@ -60,6 +58,7 @@ def run_calibration(*, agent: Agent, design: Design, seed: int, progress: Progre
         return calibrate(
             bench,
             design=design,
+            clock=SystemClock(),
             rng=random.Random(seed),
             progress=lambda done, planned: progress(f"A/A pair {done} of {planned}"),
         )
@@ -98,7 +97,7 @@ def run_experiment(
 
 
 def measure_overall(
-    *, agent: Agent, design: Design, seed: int, progress: Progress
+    *, agent: Agent, design: Design, seed: int, limit_s: float, progress: Progress
 ) -> Measurement | None:
     """Measure everything that was kept against the start."""
     bench = agent.overall()
@@ -108,7 +107,7 @@ def measure_overall(
             design=design,
             clock=SystemClock(),
             rng=random.Random(seed),
-            time_limit_s=_OVERALL_LIMIT_S,
+            time_limit_s=limit_s,
             progress=lambda done, planned: progress(f"pair {done} of at most {planned}"),
         )
         return trial.run().measured

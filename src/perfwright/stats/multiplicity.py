@@ -50,10 +50,16 @@ class FalseKeepControl:
         if self.wins:
             level += (self.rate - start) * _share(now - self.wins[0])
             level += self.rate * math.fsum(_share(now - win) for win in self.wins[1:])
-        return min(level, HIGHEST)
+        return _two_digits(min(level, HIGHEST))
 
     def record(self, *, won: bool) -> None:
         """Book the end of an experiment that used `next_level()`."""
         self.tried += 1
         if won:
             self.wins.append(self.tried)
+
+
+def _two_digits(level: float) -> float:
+    """Round down to two digits: a level is easier to read, and plans of looks can be shared."""
+    unit = 10.0 ** (math.floor(math.log10(level)) - 1)
+    return math.floor(level / unit * (1.0 + 1e-12)) * unit

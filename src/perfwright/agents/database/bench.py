@@ -143,9 +143,12 @@ class SqliteBench:
         """
         workload = [o for o in self._setup.artifacts.workload or () if o.cost is not None]
         touched = self._touched()
-        affected = [o for o in workload if touched is None or touched & set(o.tables)]
-        changed = [o for o in affected if o.shape.write or self._replanned(o)]
-        self._counted = tuple(changed or affected or workload)
+        affected = workload
+        if touched is not None:
+            on_tables = [o for o in workload if touched & set(o.tables)]
+            changed = [o for o in on_tables if o.shape.write or self._replanned(o)]
+            affected = changed or on_tables or workload
+        self._counted = tuple(affected)
         self._affected = tuple(map(self._with_present_cost, self._counted))
         self._schedule = plan_run(self._affected, self._setup.artifacts.catalog)
         kept = {o.shape.id for o in self._affected}

@@ -77,7 +77,11 @@ def try_all(
     clock: Clock,
     progress: Progress,
 ) -> tuple[Proposal, ...]:
-    """Try proposals on a copy, for `limit_s` seconds of processor time at most; return those worth an experiment."""
+    """Try proposals on a copy; return those worth an experiment.
+
+    Args:
+        limit_s: Seconds of processor time that the trials may take.
+    """
     path = folder / "trial.db"
     fresh_copy(folder / "a.db", path)
     connection = open_scratch(path, foreign_keys=foreign_keys)

@@ -90,7 +90,9 @@ class Ledger:
         """Replace what is known of a run; its experiments are kept apart and not touched."""
         with self._transaction() as connection:
             row = self._run_row(run)
-            connection.execute(update(schema.runs).where(schema.runs.c.id == run.id).values(**row))
+            query = update(schema.runs).where(schema.runs.c.id == run.id).values(**row)
+            if connection.execute(query).rowcount == 0:
+                raise UnknownRecordError(kind="run", identifier=run.id)
             self._log(connection, f"saved: {run.status}", run=run.id)
 
     def add_experiment(self, run: str, experiment: ExperimentRecord) -> None:
@@ -165,7 +167,7 @@ class Ledger:
                     updated=self._now(),
                     note=entry.note,
                     document=text,
-                    digest=digest(entry.id, entry.target, text),
+                    digest=digest(*_change_parts(entry, ChangeState.INTENDED, note=entry.note)),
                 )
             )
             what = f"intended: {entry.spec.summary}"
@@ -173,15 +175,20 @@ class Ledger:
 
     def mark(self, entry: ChangeEntry, state: ChangeState, *, note: str = "") -> ChangeEntry:
         """Move a change to another state and return it as it stands now."""
+        kept_note = note or entry.note
+        values = {
+            "state": state,
+            "note": kept_note,
+            "updated": self._now(),
+            "digest": digest(*_change_parts(entry, state, note=kept_note)),
+        }
         with self._transaction() as connection:
-            connection.execute(
-                update(schema.changes)
-                .where(schema.changes.c.id == entry.id)
-                .values(state=state, note=note or entry.note, updated=self._now())
-            )
+            query = update(schema.changes).where(schema.changes.c.id == entry.id).values(**values)
+            if connection.execute(query).rowcount == 0:
+                raise UnknownRecordError(kind="change", identifier=entry.id)
             what = f"{state}: {note}" if note else str(state)
             self._log(connection, what, run=entry.run, subject=entry.id)
-        return replace(entry, state=state, note=note or entry.note)
+        return replace(entry, state=state, note=kept_note)
 
     def change(self, identifier: str) -> ChangeEntry:
         """Read one change by its identifier or the beginning of it.
@@ -274,16 +281,15 @@ class Ledger:
         connection.execute(insert(schema.events).values(**values))
 
     def _run_row(self, run: RunRecord) -> dict[str, Any]:
-        text = encode(replace(run, experiments=()))
-        return {
+        row = {
             "id": run.id,
             "started": run.started.isoformat(),
             "status": run.status,
             "target": run.target,
             "owner_pid": os.getpid() if run.status is RunStatus.RUNNING else None,
-            "document": text,
-            "digest": digest(run.id, text),
+            "document": encode(replace(run, experiments=())),
         }
+        return {**row, "digest": digest(*map(str, row.values()))}
 
     def _read_run(self, connection: Connection, row: Any) -> RunRecord:
         query = (
@@ -299,11 +305,12 @@ class Ledger:
         return replace(self._decode_run(row), experiments=tuple(records))
 
     def _decode_run(self, row: Any) -> RunRecord:
-        verify(row.digest, row.id, row.document, where=f"{self.location} {row.id}")
+        parts = (row.id, row.started, row.status, row.target, row.owner_pid, row.document)
+        verify(row.digest, *map(str, parts), where=f"{self.location} {row.id}")
         return decode(row.document, kind=RunRecord, where=row.id)
 
     def _decode_change(self, row: Any) -> ChangeEntry:
-        parts = (row.id, row.target, row.document)
+        parts = (row.id, row.run, row.experiment, row.target, row.state, row.note, row.document)
         verify(row.digest, *parts, where=f"{self.location} {row.id}")
         try:
             state, updated = ChangeState(row.state), datetime.fromisoformat(row.updated)
@@ -321,6 +328,12 @@ class Ledger:
             updated=updated,
             note=row.note,
         )
+
+
+def _change_parts(entry: ChangeEntry, state: ChangeState, *, note: str) -> tuple[str, ...]:
+    """What the fingerprint of a change covers: all that recovery decides by."""
+    text = encode(entry.spec)
+    return (entry.id, entry.run, entry.experiment, entry.target, state, note, text)
 
 
 def _harden_sqlite(connection: sqlite3.Connection, _: object) -> None:
