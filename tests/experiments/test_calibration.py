@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perfwright.core import ManualClock
 from perfwright.experiments import Calibration, Design, calibrate
 from tests.experiments.benches import FakeBench
 
@@ -15,7 +16,9 @@ pytestmark = pytest.mark.usefixtures("light_collector")
 
 def calibrated(*, max_pairs: int = 40, **bench: Any) -> Calibration:
     fake = FakeBench(**bench)
-    return calibrate(fake, design=Design(max_pairs=max_pairs), rng=random.Random(2))
+    return calibrate(
+        fake, design=Design(max_pairs=max_pairs), clock=ManualClock(), rng=random.Random(2)
+    )
 
 
 def test_equal_arms_have_no_bias() -> None:
@@ -55,6 +58,7 @@ def test_a_calibration_takes_ten_blocks_after_the_warm_up() -> None:
     calibrate(
         bench,
         design=Design(warmup=3),
+        clock=ManualClock(),
         rng=random.Random(1),
         progress=lambda done, planned: seen.append((done, planned)),
     )

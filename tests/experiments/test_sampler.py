@@ -113,9 +113,9 @@ class Looking(FakeBench):
 
 
 @pytest.mark.usefixtures("collector")
-def test_no_garbage_is_collected_during_a_block() -> None:
+def test_no_garbage_is_collected_while_sampling() -> None:
     bench = Looking()
-    Sampler(bench, rng=random.Random(1)).take_block()
+    Sampler(bench, rng=random.Random(1)).take_until(1, clock=ManualClock(), deadline_s=math.inf)
     assert bench.calls.count("False") == 4
     assert gc.isenabled()
 
@@ -124,14 +124,15 @@ def test_no_garbage_is_collected_during_a_block() -> None:
 def test_a_run_that_fails_leaves_the_collector_on() -> None:
     sampler = Sampler(FakeBench(fails_at=2), rng=random.Random(1))
     with pytest.raises(RuntimeError, match="the arm broke"):
-        sampler.take_block()
+        sampler.take_until(1, clock=ManualClock(), deadline_s=math.inf)
     assert gc.isenabled()
 
 
 @pytest.mark.usefixtures("collector")
 def test_a_collector_that_was_off_stays_off() -> None:
     gc.disable()
-    Sampler(FakeBench(), rng=random.Random(1)).take_block()
+    sampler = Sampler(FakeBench(), rng=random.Random(1))
+    sampler.take_until(1, clock=ManualClock(), deadline_s=math.inf)
     assert not gc.isenabled()
 
 

@@ -84,9 +84,9 @@ def test_the_normal_tail_is_close_to_the_exact_one_where_decisions_are_made(nois
     assert max(ratios) <= 1.15
 
 
-def test_beyond_fourteen_blocks_the_tail_is_the_normal_one() -> None:
-    scores = [1.0] * 12 + [-1.0] * 4
-    assert upper_tail(scores) == pytest.approx(1.0 - NormalDist().cdf(2.0))
+def test_beyond_twenty_blocks_the_tail_is_the_normal_one() -> None:
+    scores = [1.0] * 20 + [-1.0] * 5
+    assert upper_tail(scores) == pytest.approx(1.0 - NormalDist().cdf(3.0))
 
 
 @given(seed=st.integers(0, 10**6), shift=st.floats(-0.3, 0.3))

@@ -232,7 +232,9 @@ def test_a_record_of_another_shape_is_noticed(ledger: Ledger, path: Path) -> Non
 
     ledger.begin_run(a_run())
     text = '{"id": "r1"}'
-    alter(path, f"UPDATE perfwright_runs SET document = '{text}', digest = '{digest('r1', text)}'")
+    run = a_run()
+    mark = digest("r1", run.started.isoformat(), run.status, run.target, text)
+    alter(path, f"UPDATE perfwright_runs SET document = '{text}', digest = '{mark}'")
     with pytest.raises(LedgerDamagedError, match="a record does not read"):
         ledger.run("r1")
 

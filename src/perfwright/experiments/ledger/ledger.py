@@ -286,10 +286,10 @@ class Ledger:
             "started": run.started.isoformat(),
             "status": run.status,
             "target": run.target,
-            "owner_pid": os.getpid() if run.status is RunStatus.RUNNING else None,
             "document": encode(replace(run, experiments=())),
         }
-        return {**row, "digest": digest(*map(str, row.values()))}
+        owner_pid = os.getpid() if run.status is RunStatus.RUNNING else None
+        return {**row, "owner_pid": owner_pid, "digest": digest(*row.values())}
 
     def _read_run(self, connection: Connection, row: Any) -> RunRecord:
         query = (
@@ -305,8 +305,8 @@ class Ledger:
         return replace(self._decode_run(row), experiments=tuple(records))
 
     def _decode_run(self, row: Any) -> RunRecord:
-        parts = (row.id, row.started, row.status, row.target, row.owner_pid, row.document)
-        verify(row.digest, *map(str, parts), where=f"{self.location} {row.id}")
+        parts = (row.id, row.started, row.status, row.target, row.document)
+        verify(row.digest, *parts, where=f"{self.location} {row.id}")
         return decode(row.document, kind=RunRecord, where=row.id)
 
     def _decode_change(self, row: Any) -> ChangeEntry:
