@@ -58,9 +58,9 @@ def test_swapping_the_arms_inverts_the_interval(seed: int) -> None:
     data = experiment(16, seed=seed, effect=-0.05)
     mirrored = BlockData(data.log_times, [-sign for sign in data.signs])
     one, other = (ratio_interval(each, alpha=0.05) for each in (data, mirrored))
-    assert other.ratio == pytest.approx(1.0 / one.ratio, rel=1e-6)
-    assert other.low == pytest.approx(1.0 / one.high, rel=1e-6)
-    assert other.high == pytest.approx(1.0 / one.low, rel=1e-6)
+    assert other.ratio == pytest.approx(1.0 / one.ratio, rel=1e-3)
+    assert other.low == pytest.approx(1.0 / one.high, rel=1e-3)
+    assert other.high == pytest.approx(1.0 / one.low, rel=1e-3)
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import click
 
 from perfwright.cli.console import messages
 from perfwright.container import Workspace, with_present_inverse
-from perfwright.core import ExperimentRecord, Outcome
+from perfwright.core import ConfigError, ExperimentRecord, Outcome
 from perfwright.experiments.ledger import ChangeEntry, ChangeState, RunRecord
 
 
@@ -43,11 +44,24 @@ def apply_kept(
     console.print(f"On {record.target}:", markup=False)
     for experiment in planned:
         console.print(f"  {experiment.id}  {experiment.proposal.change.summary}", markup=False)
-    if not yes and not click.confirm("Make these changes?", err=True):
+    if not yes and not _confirmed():
         return ()
     return tuple(
         _apply_one(experiment, record=record, workspace=workspace) for experiment in planned
     )
+
+
+def _confirmed() -> bool:
+    """Ask on the terminal.
+
+    Raises:
+        ConfigError: If there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            field="--yes", value=False, problem="nobody can be asked without a terminal; say --yes"
+        )
+    return click.confirm("Make these changes?", err=True)
 
 
 def _apply_one(

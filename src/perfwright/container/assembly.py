@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from perfwright.container.config import load_config
 from perfwright.core import (
@@ -126,7 +127,7 @@ def _database_of(folder: Target, url: str | None) -> Target:
             remedy=f"run: perfwright init {folder.location}",
         )
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
-        return parse_target(str(folder.path / url.removeprefix("sqlite:///")))
+        return parse_target(str(folder.path / unquote(url.removeprefix("sqlite:///"))))
     return parse_target(url)
 
 

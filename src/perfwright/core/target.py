@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
 from perfwright.core.errors import UnknownTargetError, UnreadableTargetError
 
@@ -36,7 +37,9 @@ class Target:
 
     def __str__(self) -> str:
         """How the target is named in reports."""
-        return f"sqlite:///{self.location}" if self.kind is TargetKind.SQLITE else self.location
+        if self.kind is TargetKind.SQLITE:
+            return f"sqlite:///{quote(os.fsencode(self.location))}"
+        return self.location
 
 
 def parse_target(text: str) -> Target:
@@ -48,7 +51,7 @@ def parse_target(text: str) -> Target:
     """
     scheme = _scheme(text)
     if scheme in ("sqlite", "sqlite3"):
-        return _sqlite_file(Path(unquote(text.split("://", 1)[1].removeprefix("/"))), text)
+        return _sqlite_file(Path(_unquoted(text.split("://", 1)[1].removeprefix("/"))), text)
     if scheme in ("postgresql", "postgres"):
         return Target(kind=TargetKind.POSTGRESQL, location=_without_password(text))
     if scheme in ("http", "https"):
@@ -67,6 +70,11 @@ def parse_target(text: str) -> Target:
     if is_folder:
         return Target(kind=TargetKind.FOLDER, location=str(path))
     return _sqlite_file(path, text)
+
+
+def _unquoted(text: str) -> str:
+    """Undo percent signs as the file system would spell the name, UTF-8 or not."""
+    return os.fsdecode(unquote_to_bytes(os.fsencode(text)))
 
 
 def _scheme(text: str) -> str:

@@ -16,7 +16,12 @@ from perfwright.agents.database.probes.observation import spread
 from perfwright.agents.database.probes.plans import explain
 from perfwright.agents.database.probes.replay import Execution, Replayer
 from perfwright.agents.database.probes.room import room_for
-from perfwright.agents.database.probes.schedule import STATEMENT_CAP_S, Item, plan_run
+from perfwright.agents.database.probes.schedule import (
+    STATEMENT_CAP_S,
+    Item,
+    Schedule,
+    plan_run,
+)
 from perfwright.core import Arm, Change, Clock, Guardrail, MetricGuard
 
 WRITE_TOLERANCE = 0.10
@@ -150,13 +155,25 @@ class SqliteBench:
             affected = changed or on_tables or workload
         self._counted = tuple(affected)
         self._affected = tuple(map(self._with_present_cost, self._counted))
-        self._schedule = plan_run(self._affected, self._setup.artifacts.catalog)
+        self._schedule = self._workable(plan_run(self._affected, self._setup.artifacts.catalog))
         kept = {o.shape.id for o in self._affected}
         self._other_writes_s = sum(
             o.total_ms / 1e3 for o in workload if o.shape.write and o.shape.id not in kept
         )
         self._counts: dict[Arm, dict[str, float]] = {}
         self._steps: dict[Arm, dict[str, float]] = {}
+
+    def _workable(self, schedule: Schedule) -> Schedule:
+        """Leave out executions that fail; one failing statement never stops the others."""
+        items = [item for item in schedule.items if self._works(item)]
+        return replace(schedule, items=tuple(items))
+
+    def _works(self, item: Item) -> bool:
+        try:
+            self._execute(self._replayers[Arm.A], item)
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError):
+            return False
+        return True
 
     def _replanned(self, observation: Observation) -> bool:
         """Whether the arms plan any sample of a shape differently."""

@@ -59,7 +59,7 @@ class SqliteChange:
                 for statement in self.spec.apply:
                     _execute(connection, statement, inverse=self.spec.revert)
         except _REFUSALS as error:
-            _raise_if_busy(error, self.path)
+            raise_if_busy(error, self.path)
             raise ChangeError(change=self.spec.summary, problem=str(error)) from error
 
     def revert(self) -> None:
@@ -163,7 +163,8 @@ def _touches_absent_statistics(connection: sqlite3.Connection, statement: str) -
     return connection.execute(query, (name,)).fetchone() is None
 
 
-def _raise_if_busy(error: Exception, path: Path) -> None:
+def raise_if_busy(error: Exception, path: Path) -> None:
+    """Raise a `BusyTargetError` if the error says that somebody else holds the database."""
     code = getattr(error, "sqlite_errorcode", 0)  # only SQLite's own errors have one
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise BusyTargetError(

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from perfwright.core import ChangeSpec, ForbiddenChangeError, UnreadableTargetError
-from perfwright.experiments.changes.sqlite import KIND
+from perfwright.experiments.changes.sqlite import KIND, raise_if_busy
 from perfwright.experiments.changes.sqlite_sql import (
     IndexStatement,
     analyzed_name,
@@ -36,6 +36,7 @@ def spec_from_sql(path: Path, sql: str) -> ChangeSpec:
             inverses = [_inverse(connection, statement) for statement in statements]
             statistics = list(_statistics_inverse(connection, statements))
     except sqlite3.Error as error:
+        raise_if_busy(error, path)
         raise UnreadableTargetError(
             target=str(path), problem=str(error), remedy="check that it is intact"
         ) from error

@@ -55,11 +55,7 @@ class Ledger:
 
     def __init__(self, url: str | Path, *, clock: Clock) -> None:
         self._clock = clock
-        self._url = (
-            make_url(url)
-            if isinstance(url, str) and "://" in url
-            else URL.create("sqlite", database=str(url))
-        )
+        self._url = _parsed(url)
         self.location = self._url.render_as_string(hide_password=True)
         self._engine = self._connect()
         with self._errors_named():
@@ -235,7 +231,12 @@ class Ledger:
                 raise LedgerError(
                     f"ledger folder {self.folder} cannot be made: {error.strerror}"
                 ) from error
-        engine = create_engine(self._url, poolclass=NullPool)
+        try:
+            engine = create_engine(self._url, poolclass=NullPool)
+        except (SQLAlchemyError, ImportError, ValueError) as error:
+            raise LedgerError(
+                f"ledger {self.location}: {error}; SQLite is built in, PostgreSQL needs psycopg"
+            ) from error
         if self._url.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _harden_sqlite)
             event.listen(engine, "begin", _begin_immediate)
@@ -328,6 +329,20 @@ class Ledger:
             updated=updated,
             note=row.note,
         )
+
+
+def _parsed(url: str | Path) -> URL:
+    """Read the place of a ledger: a URL, or else a path.
+
+    Raises:
+        LedgerError: If it is a URL that does not parse.
+    """
+    if not isinstance(url, str) or "://" not in url:
+        return URL.create("sqlite", database=str(url))
+    try:
+        return make_url(url)
+    except (SQLAlchemyError, ValueError) as error:
+        raise LedgerError(f"ledger URL cannot be read: {error}") from error
 
 
 def _change_parts(entry: ChangeEntry, state: ChangeState, *, note: str) -> tuple[str, ...]:

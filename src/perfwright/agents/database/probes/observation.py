@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from perfwright.agents.database.access import Analysis, analyse
@@ -27,6 +27,7 @@ SHAPE_LIMIT_S = 0.5  # for all samples of a shape; what scans takes about the sa
 MAX_READS = 6  # samples that are executed
 MAX_WRITES = 6
 COUNT_LIMIT_S = 2.0
+_FAILURES = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Observer:
 
     def _observe(self, shape: Shape) -> Observation:
         analysis = analyse(shape, self.catalog)
-        plan, cost, problem = self._execute(shape)
+        shape, plan, cost, problem = self._execute(shape)
         return Observation(
             shape=shape,
             accesses=analysis.accesses,
@@ -78,26 +79,34 @@ class Observer:
             ordered=analysis.ordered,
         )
 
-    def _execute(self, shape: Shape) -> tuple[tuple[PlanStep, ...], Cost | None, str | None]:
-        try:
-            plan = explain(self.replayer.connection, shape.samples[0])
-            runs = list(self._runs(shape))
-        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-            return (), None, f"cannot be executed ({error})"
-        return plan, _average(runs), None
-
-    def _runs(self, shape: Shape) -> list[Execution]:
-        limit = MAX_WRITES if shape.write else MAX_READS
+    def _execute(self, shape: Shape) -> tuple[Shape, tuple[PlanStep, ...], Cost | None, str | None]:
+        """Plan and run a shape; executions that fail are left out of it, and the rest goes on."""
+        plans, usable, problem = [], [], ""
+        for sample in shape.samples:
+            try:
+                plans.append(explain(self.replayer.connection, sample))
+                usable.append(sample)
+            except _FAILURES as error:
+                problem = str(error)
         runs: list[Execution] = []
-        for sample in spread(shape.samples, limit):
-            if shape.write:
-                room = room_for(sample, self.catalog)
-                runs.append(self.replayer.write(sample, limit_s=STATEMENT_LIMIT_S, room=room))
-            else:
-                runs.append(self.replayer.read(sample, limit_s=STATEMENT_LIMIT_S, runs=2))
+        for sample in spread(tuple(usable), MAX_WRITES if shape.write else MAX_READS):
+            try:
+                runs.append(self._run(sample, write=shape.write))
+            except _FAILURES as error:
+                problem = str(error)
+                usable.remove(sample)
+                continue
             if sum(run.seconds for run in runs) > SHAPE_LIMIT_S or runs[-1].stopped:
                 break
-        return runs
+        if not runs:
+            return shape, (), None, f"cannot be executed ({problem})"
+        return replace(shape, samples=tuple(usable)), plans[0], _average(runs), None
+
+    def _run(self, sample: Sample, *, write: bool) -> Execution:
+        if write:
+            room = room_for(sample, self.catalog)
+            return self.replayer.write(sample, limit_s=STATEMENT_LIMIT_S, room=room)
+        return self.replayer.read(sample, limit_s=STATEMENT_LIMIT_S, runs=2)
 
     def _known(self, name: str | None) -> str | None:
         table = self.catalog.table(name) if name else None

@@ -4,7 +4,7 @@
 """
 
 from perfwright.agents.database.recording.merging import Recording
-from perfwright.agents.database.recording.recording import (
+from perfwright.agents.database.recording.session import (
     DEFAULT_LIMIT,
     RecordOptions,
     record,
