@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from perfwright.cli.running import open_and_report
+from perfwright.core import SystemClock
 from perfwright.experiments.changes import SqliteChange
-from perfwright.experiments.ledger import ChangeState
+from perfwright.experiments.ledger import ChangeState, Ledger
 from tests.cli.calling import Caller, assert_refused
 from tests.system.shops import RUN, dump, indexes, make_proven, make_shop
 
@@ -71,8 +72,9 @@ def test_a_crash_in_the_last_change_leaves_those_before_it_exactly(
         perfwright("apply", f"{RUN}.{number}", "--yes")
     kept = dump(shop)
     perfwright("apply", f"{RUN}.3", "--yes")
-    ledger = tmp_path / ".perfwright" / "ledger.db"
-    execute(ledger, f"UPDATE perfwright_changes SET state = 'applied' WHERE id = '{RUN}.3/1'")
+    ledger = Ledger(tmp_path / ".perfwright" / "ledger.db", clock=SystemClock())
+    ledger.mark(ledger.change(f"{RUN}.3/1"), ChangeState.APPLIED)
+    ledger.close()
     done = perfwright("ledger")
     assert "was left undecided by a crash and was taken back" in done.err
     assert dump(shop) == kept

@@ -112,9 +112,18 @@ def excludes_harm(data: BlockData) -> bool:
     return data.tail_below(math.log1p(TIE_TOLERANCE)) <= GUARD_ALPHA
 
 
-def shows_harm(data: BlockData) -> bool:
-    """Whether the clock shows that the change made things slower."""
-    return data.tail_above(0.0) <= GUARD_ALPHA
+def shows_harm(data: BlockData, *, beyond: float) -> bool:
+    """Whether the clock shows that the change costs more time than `beyond` (0.05: a 20th)."""
+    return data.tail_above(math.log1p(beyond)) <= GUARD_ALPHA
+
+
+def is_same_work(witnesses: Mapping[str, tuple[float, float]]) -> bool:
+    """Whether both arms do exactly the same work, by every counter that is not storage.
+
+    Then what the clock sees between them is the machine, and only storage is left to judge.
+    """
+    work = [pair for name, pair in witnesses.items() if not _is_storage(name)]
+    return bool(work) and all(before == after for before, after in work)
 
 
 def find_tie_break(witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | None:

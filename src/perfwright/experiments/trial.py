@@ -21,9 +21,11 @@ from perfwright.core import (
     format_percent,
 )
 from perfwright.experiments.decision import (
+    TIE_TOLERANCE,
     Leaning,
     excludes_harm,
     find_tie_break,
+    is_same_work,
     judge_guard,
     lean,
     measure,
@@ -186,9 +188,10 @@ class Trial:
         undecided = Verdict(outcome=otherwise, reason=reason)
         tie = find_tie_break(self._witnesses)
         data = self._sampler.data(self.bench.primary)
-        if tie is None or shows_harm(data):
+        same = is_same_work(self._witnesses)
+        if tie is None or shows_harm(data, beyond=TIE_TOLERANCE if same else 0.0):
             return undecided
-        harmless = excludes_harm(data)
+        harmless = same or excludes_harm(data)
         self._guards = self._judge_guards() if harmless else ()
         if any(guard.passed is False for guard in self._guards):
             return undecided
