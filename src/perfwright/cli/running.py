@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
 from perfwright.cli.console import ERROR, MET, MISSED, UNSURE, messages
 from perfwright.cli.progress import RunProgress
@@ -59,8 +60,8 @@ def carry_out(
 
 def absolute(assignment: Assignment) -> str:
     """The target by a name that stays true from another folder."""
-    path = str(assignment.target.path.absolute())
-    return "sqlite:///" + path.replace("%", "%25")  # read back as a URL
+    target = assignment.target
+    return str(replace(target, location=str(target.path.absolute())))
 
 
 async def _until_stopped(

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit
 
 from perfwright.core.errors import UnknownTargetError, UnreadableTargetError
 
@@ -38,7 +38,7 @@ class Target:
     def __str__(self) -> str:
         """How the target is named in reports."""
         if self.kind is TargetKind.SQLITE:
-            return f"sqlite:///{quote(os.fsencode(self.location))}"
+            return "sqlite:///" + self.location.replace("%", "%25")  # read back as a URL
         return self.location
 
 
