@@ -16,12 +16,15 @@ from rich.text import Text
 from perfwright.core import ExperimentRecord, Guardrail, Outcome
 from perfwright.experiments.ledger import GoalResult, RunRecord
 from perfwright.report import conditions, wording
-from perfwright.report.headline import bottlenecks, headline, tally
+from perfwright.report.headline import Bottleneck, bottlenecks, headline, tally
 from perfwright.report.prepare import prepared
 
 SUBJECT_WIDTH = 110
-SHOWN = 10
+SHOWN = 6
 """Bottlenecks on the screen; the page and the JSON have all."""
+
+EVIDENCE_SHOWN = 2
+"""Findings about each of them on the screen."""
 
 """Two lines of the widest column at 80 columns."""
 
@@ -98,16 +101,25 @@ def _findings(run: RunRecord) -> Iterator[RenderableType]:
     found = bottlenecks(run.findings)
     for bottleneck in found[:SHOWN]:
         subject = wording.shorten(wording.plain(bottleneck.subject), SUBJECT_WIDTH)
-        evidence = (
-            Text(f"{one.detector}: {wording.plain(one.finding.evidence)}", style="dim")
-            for one in bottleneck.findings
-        )
         cost = wording.amount(bottleneck.cost, bottleneck.unit)
-        table.add_row(cost, Group(Text(subject), *evidence))
+        table.add_row(cost, Group(Text(subject), *_evidence(bottleneck)))
     yield table
     if len(found) > SHOWN:
         rest = wording.counted(len(found) - SHOWN, "cheaper one")
         yield indented(f"... and {rest}: perfwright report {run.id} --html FILE, or --json")
+
+
+def _evidence(bottleneck: Bottleneck) -> Iterator[Text]:
+    """What shows that it is slow: the first few findings, without repeats."""
+    lines = list(
+        dict.fromkeys(
+            f"{one.detector}: {wording.plain(one.finding.evidence)}" for one in bottleneck.findings
+        )
+    )
+    for line in lines[:EVIDENCE_SHOWN]:
+        yield Text(line, style="dim")
+    if len(lines) > EVIDENCE_SHOWN:
+        yield Text(f"... and {len(lines) - EVIDENCE_SHOWN} more", style="dim")
 
 
 def _experiments(run: RunRecord) -> Table:
