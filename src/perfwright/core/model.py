@@ -117,7 +117,7 @@ class Prediction:
 
     metric: str
     ratio: float
-    """Expected value with the change over value without it; below 1 is better."""
+    """Expected value with the change over value without it, on what the change affects."""
     gain: float
     """Expected saving per replay of the workload, in `unit`."""
     unit: str = "ms"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from perfwright._version import __version__
@@ -26,7 +26,7 @@ from perfwright.optimizer.events import Calibrated, Examined, Observer, StageBeg
 from perfwright.optimizer.goals import goal_results
 from perfwright.optimizer.machine import describe_machine
 from perfwright.optimizer.options import RunOptions
-from perfwright.optimizer.ranking import cost, expected_gain, experience, retries
+from perfwright.optimizer.ranking import Experience, cost, expected_gain, experience, retries
 from perfwright.orchestrator import Engine
 from perfwright.stats import FalseKeepControl
 
@@ -53,6 +53,7 @@ class Run:
     id: str = field(default_factory=new_run_id)
     _books: Books = field(init=False)
     _crew: Crew = field(init=False)
+    _learned: Mapping[str, Experience] = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the books."""
@@ -74,6 +75,7 @@ class Run:
             meter=BudgetMeter(self.options.budget),
             control=FalseKeepControl(rate=self.options.false_keep_rate),
         )
+        self._learned = experience(self._books.earlier_runs())  # a damaged ledger shows here
         self._crew = Crew(
             agents={agent.layer: agent for agent in self.agents},
             books=self._books,
@@ -153,7 +155,7 @@ class Run:
         What a guardrail alone held back is tried once more when a later change made room for it:
         an index that the writes could not pay for before a useless one was dropped.
         """
-        learned = experience(self._books.earlier_runs())
+        learned = self._learned
         waiting = sorted(
             proposals, key=lambda each: expected_gain(each, learned) / cost(each), reverse=True
         )

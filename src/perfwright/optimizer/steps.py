@@ -82,7 +82,7 @@ def run_experiment(
         bench.close()
     return ExperimentRecord(
         id=plan.id,
-        proposal=restated(proposal, result.measured),
+        proposal=proposal,
         verdict=result.verdict,
         measured=result.measured,
         guardrails=result.guardrails,
@@ -94,19 +94,6 @@ def run_experiment(
         max_pairs=plan.design.max_pairs,
         elapsed_s=result.elapsed_s,
     )
-
-
-def restated(proposal: Proposal, measured: Measurement | None) -> Proposal:
-    """Relate the gain that was predicted to the statements that were measured.
-
-    The saving in milliseconds per replay stays as it was written down; only the base of the
-    ratio changes, so that prediction and outcome can be laid side by side.
-    """
-    predicted = proposal.predicted
-    if measured is None or measured.baseline <= 0.0 or predicted.unit != "ms":
-        return proposal
-    ratio = max(0.0, 1.0 - predicted.gain / 1e3 / measured.baseline)
-    return replace(proposal, predicted=replace(predicted, ratio=ratio))
 
 
 def measure_overall(

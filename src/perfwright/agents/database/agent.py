@@ -214,6 +214,7 @@ class DatabasePerformanceAgent:
             treated_settings=self._settings if whole else own_settings,
             change=None if spec is None or pragma else self._change(treated, spec),
             write_tolerance=tolerance,
+            whole=whole,
         )
         return SqliteBench(setup, clock=self._clock)
 

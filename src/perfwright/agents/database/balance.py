@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 
+FEW_WRITES = 20  # executions; fewer say too little about writes to hold a change to a share of them
 WARY = 2.0  # where writes dominate, an index has to bring this many times what it costs them
 
 
@@ -27,6 +28,15 @@ class Balance:
     def closed(self) -> bool:
         """Whether no index may be added: writes dominate, and their cost cannot be measured."""
         return self.writes_dominate and self.unseen_writes > 0
+
+
+def few_writes(artifacts: DatabaseArtifacts) -> bool:
+    """Whether the workload holds too few writes to judge them by themselves.
+
+    They then count in the total only: an index that costs a single recorded insert a tenth more
+    may well save a second of reads.
+    """
+    return sum(o.shape.calls for o in artifacts.writes) < FEW_WRITES
 
 
 def balance_of(artifacts: DatabaseArtifacts, table: str) -> Balance:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
+from perfwright.agents.database.balance import few_writes
 from perfwright.agents.database.probes.answers import TooSlowError, differs
 from perfwright.agents.database.probes.arms import TreatedArm, changed_tables, fingerprint
 from perfwright.agents.database.probes.catalog import object_sizes
@@ -52,6 +53,8 @@ class Setup:
     """Statements for the connections of arm B only."""
     change: Change | None = None
     write_tolerance: float = WRITE_TOLERANCE
+    whole: bool = False
+    """Measure the whole workload, and not only what the change can affect."""
 
 
 class SqliteBench:
@@ -76,8 +79,9 @@ class SqliteBench:
 
     @property
     def guards(self) -> Sequence[MetricGuard]:
-        """Writes may get dearer by the tolerance, wherever there are writes."""
-        if not any(item.write for item in self._schedule.items):
+        """Writes may get dearer by the tolerance, wherever there are enough to tell."""
+        written = any(item.write for item in self._schedule.items)
+        if not written or few_writes(self._setup.artifacts):
             return ()
         return (MetricGuard(metric="writes", tolerance=self._setup.write_tolerance),)
 
@@ -149,7 +153,7 @@ class SqliteBench:
         workload = [o for o in self._setup.artifacts.workload or () if o.cost is not None]
         touched = self._touched()
         affected = workload
-        if touched is not None:
+        if touched is not None and not self._setup.whole:
             on_tables = [o for o in workload if touched & set(o.tables)]
             changed = [o for o in on_tables if o.shape.write or self._replanned(o)]
             affected = changed or on_tables or workload

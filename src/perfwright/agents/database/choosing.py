@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.balance import WARY, balance_of
+from perfwright.agents.database.balance import WARY, balance_of, few_writes
 from perfwright.agents.database.catalog import Index, IndexKey
 from perfwright.agents.database.proposals import removal_proposal
 from perfwright.agents.database.upkeep import is_front, is_protected
@@ -36,7 +37,7 @@ def choose(
     """
     greedy = Greedy(
         trials=trials,
-        rules=Rules(database_bytes=artifacts.catalog.size_bytes),
+        rules=_rules(artifacts),
         time_is_up=time_is_up,
     )
     by_kind: dict[str, list[Proposal]] = {}
@@ -56,6 +57,13 @@ def choose(
     known = {p.change.apply: p for p in (*superseded, *proposals)}
     chosen = tuple(_predicted(known[c.change.apply], c) for c in greedy.chosen)
     return (*chosen, *(p for p in proposals if p.remedy in NEED_NO_TRIAL))
+
+
+def _rules(artifacts: DatabaseArtifacts) -> Rules:
+    rules = Rules(database_bytes=artifacts.catalog.size_bytes)
+    if few_writes(artifacts):
+        rules.max_write_growth = math.inf
+    return rules
 
 
 def extends(longer: ChangeSpec, shorter: ChangeSpec) -> bool:
@@ -146,12 +154,11 @@ def _as_index(artifacts: DatabaseArtifacts, choice: Choice) -> Iterator[Index]:
 def _predicted(proposal: Proposal, choice: Choice) -> Proposal:
     """Replace the guess by what was seen."""
     trial = choice.trial
-    ratio = 1.0 - trial.net_ms / choice.before_ms if choice.before_ms else 1.0
     return replace(
         proposal,
         predicted=Prediction(
             metric="workload",
-            ratio=max(0.0, ratio),
+            ratio=trial.ratio,
             gain=trial.net_ms,
             basis=f"trial build: reads {-trial.read_ms:+.2f} ms, writes {trial.write_ms:+.2f} ms "
             "per replay, by steps and pages",

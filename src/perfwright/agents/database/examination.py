@@ -7,6 +7,7 @@ from pathlib import Path
 from time import process_time
 
 from perfwright.agents.database.artifacts import CacheTrial, DatabaseArtifacts, Observation
+from perfwright.agents.database.balance import FEW_WRITES
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.choosing import choose
 from perfwright.agents.database.probes.arms import fresh_copy
@@ -155,7 +156,12 @@ def _observe(
         workload=seen,
         term_counts=observer.term_counts(seen),
         cache=cache,
-        notes=(*loaded.notes, *_problems(seen), *_assumptions(catalog, enforce=enforce)),
+        notes=(
+            *loaded.notes,
+            *_problems(seen),
+            *_few_writes(seen),
+            *_assumptions(catalog, enforce=enforce),
+        ),
     )
 
 
@@ -188,6 +194,15 @@ def _problems(seen: tuple[Observation, ...]) -> Iterator[str]:
     slow = [o for o in seen if o.cost is not None and o.cost.timed_out]
     for observation in slow[:MAX_NOTES]:
         yield f"stopped after its time limit, its cost is a lower bound: {observation.shape.text}"
+
+
+def _few_writes(seen: tuple[Observation, ...]) -> Iterator[str]:
+    calls = sum(o.shape.calls for o in seen if o.shape.write)
+    if calls < FEW_WRITES:
+        yield (
+            f"{calls} writes in the workload: too few to hold changes to a share of their time; "
+            "what they cost counts in the total"
+        )
 
 
 def _assumptions(catalog: Catalog, *, enforce: bool) -> Iterator[str]:

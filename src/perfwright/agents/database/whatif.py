@@ -27,6 +27,13 @@ class Trial:
     """Index bytes added; negative when some are freed."""
     worse: tuple[str, ...] = ()
     """Read shapes that got dearer by more than a tenth."""
+    base_ms: float = 0.0
+    """What the statements that the change affects cost before it."""
+
+    @property
+    def ratio(self) -> float:
+        """Cost of the affected statements with the change to without, from 0 on; 1: unknown."""
+        return max(0.0, 1.0 - self.net_ms / self.base_ms) if self.base_ms > 0.0 else 1.0
 
     @property
     def read_ms(self) -> float:
@@ -51,6 +58,7 @@ class Trial:
             write_ms=self.write_ms + other.write_ms,
             size_bytes=self.size_bytes + other.size_bytes,
             worse=(*self.worse, *other.worse),
+            base_ms=max(self.base_ms, other.base_ms),
         )
 
 
@@ -103,8 +111,6 @@ class Choice:
 
     change: ChangeSpec
     trial: Trial
-    before_ms: float
-    """Cost of the whole workload before it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -222,9 +228,7 @@ class Greedy:
         if self.rules.worthwhile(value, total_ms=total) and self._fits(trial):
             self.trials.accept(swap)
             self.write_growth_ms += trial.write_ms
-            self.chosen[place] = Choice(
-                change=option.change, trial=choice.trial.plus(trial), before_ms=choice.before_ms
-            )
+            self.chosen[place] = Choice(change=option.change, trial=choice.trial.plus(trial))
 
     def prune(self) -> None:
         """Take back what later choices made superfluous."""
@@ -297,7 +301,7 @@ class Greedy:
     def _take(self, option: Option, trial: Trial, *, total_ms: float) -> None:
         self.trials.accept(option.change)
         self.write_growth_ms += trial.write_ms
-        self.chosen.append(Choice(change=option.change, trial=trial, before_ms=total_ms))
+        self.chosen.append(Choice(change=option.change, trial=trial))
 
     @staticmethod
     def _mark_stale(entries: list[_Entry], taken: _Entry) -> None:

@@ -95,7 +95,7 @@ class ScratchTrials:
 
     def read_ms(self) -> float:
         """The part that is due to reads."""
-        return sum(s.run.steps * s.step_ms * s.weight for g in self._reads.values() for s in g)
+        return sum(map(self._shape_ms, self._reads))
 
     def write_ms(self) -> float:
         """The part that is due to writes."""
@@ -106,12 +106,7 @@ class ScratchTrials:
         """The part that is due to statements which touch a table; all of it for no table."""
         if not table:
             return self.total_ms()
-        reads = sum(
-            s.run.steps * s.step_ms * s.weight
-            for shape, group in self._reads.items()
-            if table in self._tables[shape]
-            for s in group
-        )
+        reads = sum(self._shape_ms(shape) for shape in self._reads if table in self._tables[shape])
         writes = sum(
             self._write_cost(s, steps=s.steps, pages=s.pages)
             for shape, s in self._writes.items()
@@ -129,6 +124,8 @@ class ScratchTrials:
             saved, worse, _ = self._look_at_reads(touched)
             write_ms, _ = self._look_at_writes(touched)
             grown = self._grown_bytes(before)
+            changed = [shape for shape, saved_ms in saved.items() if saved_ms]
+            base_ms = sum(map(self._shape_ms, changed)) + (self.write_ms() if write_ms else 0.0)
         finally:
             self._run(change.revert, undo=())
         return Trial(
@@ -136,7 +133,11 @@ class ScratchTrials:
             write_ms=write_ms,
             size_bytes=grown,
             worse=worse,
+            base_ms=base_ms,
         )
+
+    def _shape_ms(self, shape: str) -> float:
+        return sum(s.run.steps * s.step_ms * s.weight for s in self._reads[shape])
 
     def accept(self, change: ChangeSpec) -> None:
         """Make a change for good."""
