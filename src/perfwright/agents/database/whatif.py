@@ -169,7 +169,7 @@ class Greedy:
             trial = self.trials.try_out(option.change)
             if trial is None or trial.worse or trial.net_ms < -self.rules.drop_loss * total:
                 continue
-            self._take(option, trial, total_ms=total)
+            self._take(option, trial)
 
     def add(self, options: Sequence[Option]) -> None:
         """Choose additions until nothing left is worth its price."""
@@ -182,7 +182,7 @@ class Greedy:
             if not self.rules.worthwhile(self._value(best, total), total_ms=total):
                 return
             if best.fresh:
-                self._take_entry(entries, best, total_ms=total)
+                self._take_entry(entries, best)
             else:
                 self._refresh(entries, best)
 
@@ -197,10 +197,10 @@ class Greedy:
         else:
             entry.trial, entry.fresh = trial, True
 
-    def _take_entry(self, entries: list[_Entry], entry: _Entry, *, total_ms: float) -> None:
+    def _take_entry(self, entries: list[_Entry], entry: _Entry) -> None:
         entries.remove(entry)
         if self._fits(entry.trial):
-            self._take(entry.option, entry.trial, total_ms=total_ms)
+            self._take(entry.option, entry.trial)
             self._mark_stale(entries, entry)
 
     def widen(self, options: Sequence[Option], *, extends: Extends) -> None:
@@ -283,7 +283,7 @@ class Greedy:
             if self._value(best, total) < OVERWHELMING * total:
                 return
             if best.fresh:
-                self._take_entry(entries, best, total_ms=total)
+                self._take_entry(entries, best)
             else:
                 self._refresh(entries, best)
 
@@ -298,7 +298,7 @@ class Greedy:
         limit = self.rules.max_write_growth * self.write_base_ms
         return trial.write_ms <= 0 or growth <= limit
 
-    def _take(self, option: Option, trial: Trial, *, total_ms: float) -> None:
+    def _take(self, option: Option, trial: Trial) -> None:
         self.trials.accept(option.change)
         self.write_growth_ms += trial.write_ms
         self.chosen.append(Choice(change=option.change, trial=trial))
