@@ -78,7 +78,8 @@ def access_finding(
     """Build the finding that a statement reads a table badly."""
     cost = observation.cost
     calls = observation.shape.calls
-    each = f"{calls} calls of {cost.ms:.2f} ms" if cost else f"{calls} calls"
+    count = "1 call" if calls == 1 else f"{calls} calls"
+    each = f"{count} of {cost.ms:.2f} ms" if cost else count
     return Finding(
         subject=observation.shape.text,
         evidence=f"{evidence}; {each}{' at least' if cost and cost.timed_out else ''}",
