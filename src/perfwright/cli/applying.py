@@ -9,7 +9,7 @@ import click
 
 from perfwright.cli.console import messages
 from perfwright.container import Workspace, with_present_inverse
-from perfwright.core import ConfigError, ExperimentRecord, Outcome
+from perfwright.core import ChangeError, ConfigError, ExperimentRecord, Outcome
 from perfwright.experiments.ledger import ChangeEntry, ChangeState, RunRecord
 
 
@@ -35,6 +35,12 @@ def apply_kept(
         ChangeError: If one cannot be made; those before it stay, the rest is not begun.
     """
     console = messages()
+    undecided = [entry.id for entry, _ in workspace.unresolved if entry.target == record.target]
+    if undecided:
+        raise ChangeError(
+            change=f"run {record.id}",
+            problem=f"an earlier change of this target is still open: {', '.join(undecided)}",
+        )
     standing = {entry.experiment for entry in workspace.ledger.changes(ChangeState.KEPT)}
     wanted = kept_experiments(record) if only is None else list(only)
     planned = [experiment for experiment in wanted if experiment.id not in standing]

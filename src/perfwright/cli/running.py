@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
-from perfwright.cli.console import ERROR, MET, MISSED, UNSURE, messages
+from perfwright.cli.console import ERROR, MET, MISSED, UNSURE, messages, show_error
 from perfwright.cli.progress import RunProgress
 from perfwright.container import Assignment, Workspace, build_agents, open_workspace
 from perfwright.core import Outcome, Proposal, SystemClock
@@ -25,6 +25,11 @@ def open_and_report(location: str | None) -> Workspace:
             f"recovered: {entry.spec.summary} was left undecided by a crash and was taken back",
             style="yellow",
             markup=False,
+        )
+    for entry, reason in workspace.unresolved:
+        show_error(
+            f"{reason}\nSettle it by hand, then close the entry: "
+            f"perfwright undo {entry.id} --forget"
         )
     return workspace
 

@@ -34,6 +34,8 @@ class Workspace:
     folder: Path
     recovered: tuple[ChangeEntry, ...]
     """Changes that an earlier crash had left undecided and that were taken back just now."""
+    unresolved: tuple[tuple[ChangeEntry, str], ...] = ()
+    """Those that could not be taken back, with the reason; they stay open."""
 
     def __enter__(self) -> Workspace:
         """Return the workspace."""
@@ -75,7 +77,14 @@ def open_workspace(location: str | None, *, clock: Clock) -> Workspace:
     _sweep(folder / "scratch")
     ledger.close_orphans()
     applier = Applier(ledger=ledger, bind=bind_change)
-    return Workspace(ledger=ledger, applier=applier, folder=folder, recovered=applier.recover())
+    recovery = applier.recover()
+    return Workspace(
+        ledger=ledger,
+        applier=applier,
+        folder=folder,
+        recovered=recovery.taken_back,
+        unresolved=recovery.unresolved,
+    )
 
 
 def bind_change(entry: ChangeEntry) -> Change:

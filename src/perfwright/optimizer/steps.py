@@ -18,7 +18,15 @@ from perfwright.core import (
     SystemClock,
     Verdict,
 )
-from perfwright.experiments import Calibration, Design, Trial, TrialResult, calibrate, machine_state
+from perfwright.experiments import (
+    COMPARE_ALPHA,
+    Calibration,
+    Design,
+    Trial,
+    TrialResult,
+    calibrate,
+    machine_state,
+)
 
 Progress = Callable[[str], None]
 
@@ -104,7 +112,7 @@ def measure_overall(
     try:
         trial = Trial(
             bench=bench,
-            design=design,
+            design=replace(design, alpha=COMPARE_ALPHA),
             clock=SystemClock(),
             rng=random.Random(seed),
             time_limit_s=limit_s,
@@ -162,7 +170,8 @@ def _combine(first: TrialResult, second: TrialResult) -> TrialResult:
     """Keep what both say; the size of the effect is the second's, which nobody selected."""
     verdict = second.verdict
     if verdict.outcome is Outcome.KEPT:
-        verdict = replace(verdict, reason=f"{verdict.reason}, and proven again on fresh samples")
+        again = "proven again" if verdict.basis == "clock" else "seen again"
+        verdict = replace(verdict, reason=f"{verdict.reason}; {again} on fresh samples")
     elif verdict.outcome is not Outcome.REJECTED or verdict.basis == "clock":
         verdict = Verdict(
             outcome=Outcome.INCONCLUSIVE,

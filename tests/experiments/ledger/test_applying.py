@@ -269,12 +269,29 @@ def test_a_revert_that_failed_is_tried_again_at_the_next_start(
     applier: Applier, database: Path
 ) -> None:
     before = seen(database)
+    applier.ledger.mark(applier.apply(an_entry()), ChangeState.UNDOING)
+    stuck = bound(applier, Scripted(SPEC, on_revert=CANNOT)).recover()
+    assert [(entry.id, reason) for entry, reason in stuck.unresolved] == [("r1.1/1", str(CANNOT))]
+    (recovered,) = applier.recover().taken_back
+    assert recovered.note == "found undoing at start"
+    assert seen(database) == before
+
+
+def test_an_undo_that_fails_leaves_the_change_kept(applier: Applier) -> None:
     entry = applier.apply(an_entry())
     with pytest.raises(RevertError):
         bound(applier, Scripted(SPEC, on_revert=CANNOT)).undo(entry)
-    (recovered,) = applier.recover()
-    assert recovered.note == "found undoing at start"
-    assert seen(database) == before
+    assert_state(applier.ledger, ChangeState.KEPT)
+    assert applier.recover().unresolved == ()
+
+
+def test_a_forgotten_change_is_closed_without_touching_the_target(
+    applier: Applier, database: Path
+) -> None:
+    entry = applier.apply(an_entry())
+    kept = seen(database)
+    assert applier.forget(entry).state is ChangeState.UNDONE
+    assert seen(database) == kept
 
 
 def test_undoing_twice_is_undoing_once(applier: Applier, database: Path) -> None:
@@ -299,9 +316,9 @@ def test_a_change_that_failed_is_not_undone(applier: Applier) -> None:
 def test_recovering_twice_is_recovering_once(applier: Applier, database: Path) -> None:
     applier.ledger.intend(an_entry())
     SqliteChange(database, SPEC).apply()
-    assert [entry.id for entry in applier.recover()] == ["r1.1/1"]
+    assert [entry.id for entry in applier.recover().taken_back] == ["r1.1/1"]
     events = applier.ledger.events()
-    assert applier.recover() == ()
+    assert applier.recover().taken_back == ()
     assert applier.ledger.events() == events
 
 
@@ -312,7 +329,7 @@ def test_recovery_leaves_decided_changes_alone(
     applier.ledger.intend(an_entry())
     applier.ledger.mark(an_entry(), state)
     SqliteChange(database, SPEC).apply()
-    assert applier.recover() == ()
+    assert applier.recover().taken_back == ()
     assert "t_c" in indexes(database)
 
 
@@ -356,7 +373,7 @@ def holder(own_folder: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.usefixtures("holder")
 def test_recovery_leaves_the_changes_of_a_living_process_to_it(applier: Applier) -> None:
     applier.ledger.intend(an_entry())
-    assert applier.recover() == ()
+    assert applier.recover().taken_back == ()
     assert_state(applier.ledger, ChangeState.INTENDED)
 
 
@@ -375,7 +392,7 @@ def test_the_lock_of_a_killed_process_is_free(
     applier.ledger.intend(an_entry())
     holder.kill()
     holder.wait()
-    assert len(applier.recover()) == 1
+    assert len(applier.recover().taken_back) == 1
 
 
 def test_a_change_whose_target_cannot_be_bound_stays_open(applier: Applier) -> None:
@@ -383,8 +400,9 @@ def test_a_change_whose_target_cannot_be_bound_stays_open(applier: Applier) -> N
         raise ChangeError(change=entry.id, problem="the kind is not known")
 
     applier.ledger.intend(an_entry())
-    with pytest.raises(ChangeError, match="the kind is not known"):
-        Applier(ledger=applier.ledger, bind=refuse).recover()
+    recovery = Applier(ledger=applier.ledger, bind=refuse).recover()
+    ((entry, reason),) = recovery.unresolved
+    assert (entry.id, "the kind is not known" in reason) == ("r1.1/1", True)
     assert_state(applier.ledger, ChangeState.INTENDED)
 
 

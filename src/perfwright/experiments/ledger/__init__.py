@@ -1,6 +1,6 @@
 """The append-only record of experiments, changes and spending."""
 
-from perfwright.experiments.ledger.applying import Applier
+from perfwright.experiments.ledger.applying import Applier, Recovery
 from perfwright.experiments.ledger.ledger import OPEN_STATES, Ledger
 from perfwright.experiments.ledger.records import (
     AgentFailure,
@@ -21,6 +21,7 @@ __all__ = [
     "GoalResult",
     "Ledger",
     "OPEN_STATES",
+    "Recovery",
     "RunRecord",
     "RunStatus",
 ]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from perfwright.core import BusyTargetError, Change, ChangeError, RevertError
+from perfwright.core import BusyTargetError, Change, ChangeError, RevertError, TargetError
 from perfwright.experiments.ledger.ledger import OPEN_STATES, Ledger
 from perfwright.experiments.ledger.records import ChangeEntry, ChangeState
 
@@ -24,6 +24,15 @@ Binder = Callable[[ChangeEntry], Change]
 
 Guard = Callable[[], str | None]
 """Looks at the target after a change was made; returns what is wrong, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What a start found undecided."""
+
+    taken_back: tuple[ChangeEntry, ...] = ()
+    unresolved: tuple[tuple[ChangeEntry, str], ...] = ()
+    """What could not be taken back, with the reason."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,21 +76,36 @@ class Applier:
         """Take a kept change back; one that is gone already is left as it is.
 
         Raises:
-            RevertError: If the target could not be restored.
+            RevertError: If the target could not be restored. A revert that fails has changed
+                nothing, so the change counts as kept again and nothing is left in flight.
         """
         with self.locked(entry.target):
             current = self.ledger.change(entry.id)
             if current.state in (ChangeState.UNDONE, ChangeState.FAILED):
                 return current
-            return self._take_back(current, self.bind(current), note="by request")
+            change = self.bind(current)
+            try:
+                return self._take_back(current, change, note="by request")
+            except RevertError as error:
+                self.ledger.mark(current, current.state, note=str(error))
+                raise
 
-    def recover(self) -> tuple[ChangeEntry, ...]:
+    def forget(self, entry: ChangeEntry) -> ChangeEntry:
+        """Close an entry without touching its target: somebody has settled it by hand."""
+        with self.locked(entry.target):
+            note = "forgotten by request; the target was not touched"
+            return self.ledger.mark(entry, ChangeState.UNDONE, note=note)
+
+    def recover(self) -> Recovery:
         """Take back everything that was begun and not decided; called at every start.
 
         Another process that is applying right now holds the lock; its changes are left to it.
+        What cannot be taken back stays open and is named, and the rest goes on: one conflict
+        must not lock the door to the ledger.
         """
         undecided = self.ledger.changes(*OPEN_STATES)
-        recovered = []
+        recovered: list[ChangeEntry] = []
+        unresolved: list[tuple[ChangeEntry, str]] = []
         for entry in reversed(undecided):
             try:
                 with self.locked(entry.target):
@@ -91,7 +115,9 @@ class Applier:
                         recovered.append(self._take_back(current, self.bind(current), note=note))
             except BusyTargetError:
                 continue
-        return tuple(recovered)
+            except (ChangeError, TargetError) as error:
+                unresolved.append((entry, str(error)))
+        return Recovery(taken_back=tuple(recovered), unresolved=tuple(unresolved))
 
     def _take_back(self, entry: ChangeEntry, change: Change, *, note: str) -> ChangeEntry:
         self.ledger.mark(entry, ChangeState.UNDOING, note=note)

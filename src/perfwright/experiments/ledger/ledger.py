@@ -14,7 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -59,6 +69,7 @@ class Ledger:
         self.location = self._url.render_as_string(hide_password=True)
         self._engine = self._connect()
         with self._errors_named():
+            self._refuse_foreign()
             schema.metadata.create_all(self._engine)
             self._check_version()
 
@@ -241,6 +252,14 @@ class Ledger:
             event.listen(engine, "connect", _harden_sqlite)
             event.listen(engine, "begin", _begin_immediate)
         return engine
+
+    def _refuse_foreign(self) -> None:
+        """Never make a ledger inside a database that holds somebody else's tables."""
+        names = inspect(self._engine).get_table_names()
+        if names and schema.meta.name not in names:
+            raise LedgerError(
+                f"{self.location} is a database but no ledger; give --ledger another place"
+            )
 
     def _check_version(self) -> None:
         with self._engine.begin() as connection:

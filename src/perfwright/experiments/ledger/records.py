@@ -17,6 +17,8 @@ class RunStatus(StrEnum):
     FINISHED = "finished"
     STOPPED = "stopped"
     """By the user or a signal; everything in flight was taken back."""
+    FAILED = "failed"
+    """No agent could look at the target."""
     CRASHED = "crashed"
     """Found unfinished by a later start."""
 
