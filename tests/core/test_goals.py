@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perfwright.core import Dimension, Goal, GrammarError, parse_goal
@@ -65,6 +65,12 @@ def test_a_refusal_names_what_was_being_read() -> None:
         parse_goal("p95<", what="quality")
 
 
+def test_a_level_below_zero_is_refused_at_its_place() -> None:
+    with pytest.raises(GrammarError, match="a level above zero") as caught:
+        parse_goal("p95<-5ms")
+    assert caught.value.position == 4
+
+
 @given(
     metric=st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True),
     operator=st.sampled_from(["<", "<=", ">", ">=", "="]),
@@ -81,6 +87,7 @@ def test_a_goal_is_written_as_it_is_read(
 ) -> None:
     inner = ",".join(f"{key}={value}" for key, value in selector.items())
     text = f"{metric}{f'{{{inner}}}' if inner else ''}{operator}{number:f}{unit}"
+    assume(float(str(number)) >= 0 or unit == "%")  # only changes may be negative
     goal = parse_goal(text)
     again = parse_goal(str(goal))
     assert (again.metric, again.operator, again.value, again.selector) == (

@@ -29,7 +29,7 @@ def test_agents_prove_a_change_in_worker_processes(monkeypatch: pytest.MonkeyPat
 
 def test_an_agent_that_cannot_be_sent_to_a_worker_is_a_recorded_failure() -> None:
     record = MultiAgentOrchestrator([BrittleAgent()]).optimize("shop")
-    assert record.status is RunStatus.FINISHED
+    assert record.status is RunStatus.FAILED
     assert "cannot be pickled" in record.failures[0].error
 
 

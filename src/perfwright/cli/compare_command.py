@@ -20,11 +20,20 @@ from perfwright.experiments import (
     Winner,
 )
 
+MIN_PAIRS = 22
+"""Fewest pairs whose sign can reach `COMPARE_ALPHA`; written out, so that help computes nothing."""
+
 
 @click.command("compare")
 @click.argument("a", metavar="'COMMAND A'")
 @click.argument("b", metavar="'COMMAND B'")
-@click.option("--pairs", default=100, show_default=True, help="Most pairs of runs.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=MIN_PAIRS),
+    default=100,
+    show_default=True,
+    help=f"Most pairs of runs; fewer than {MIN_PAIRS} could prove nothing.",
+)
 @click.option("--budget", metavar="TIME", help="Most time, such as 60s.")
 @click.option(
     "--min-effect", default="0.5%", show_default=True, help="Smallest difference claimed."
@@ -51,7 +60,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> int:
-    r"""Say which of two commands is faster, or that nobody can tell.
+    """Say which of two commands is faster, or that nobody can tell.
 
     Runs both in turns (ABBA or BAAB, by a seeded coin), looks at the data a few planned times,
     and stops as soon as one is proven faster or no proof is in sight. Shell syntax is run by a
@@ -62,7 +71,7 @@ def command(
     \b
     perfwright compare 'python old.py' 'python new.py'
     perfwright compare --json --budget 30s 'git log' 'git log --oneline'
-    """
+    """  # noqa: D301 - click looks for the character, which a raw string has not
     from perfwright.optimizer import describe_machine
     from perfwright.report import ComparedCommands, comparison_document, comparison_view
 
@@ -72,8 +81,9 @@ def command(
         alpha=COMPARE_ALPHA,
         warmup=warmup,
     )
-    timeout_s = parse_seconds(timeout, what="--timeout") if timeout else None
-    with CommandRunner(timeout_s=timeout_s) as runner:
+    budget_s = parse_seconds(budget, what="--budget") if budget else math.inf
+    timeout_s = min(parse_seconds(timeout, what="--timeout") if timeout else math.inf, budget_s)
+    with CommandRunner(timeout_s=timeout_s if math.isfinite(timeout_s) else None) as runner:
         bench = CommandBench(
             a=a,
             b=b,
@@ -88,7 +98,7 @@ def command(
                 design=design,
                 clock=SystemClock(),
                 rng=random.Random(seed),
-                time_limit_s=parse_seconds(budget, what="--budget") if budget else math.inf,
+                time_limit_s=budget_s,
                 witness="cpu",
                 reported=("memory",),
             )

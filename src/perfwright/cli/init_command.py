@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -16,6 +19,7 @@ from perfwright.core.target import SQLITE_MAGIC
 _DEEPEST = 3
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _DATABASE_ENDINGS = frozenset({".db", ".sqlite", ".sqlite3", ".db3"})
+_LEDGER_TABLE = "perfwright_meta"
 _WORKLOAD_NAMES = ("workload.jsonl", "workload.sql", "queries.sql")
 
 
@@ -50,7 +54,7 @@ def command(folder: Path, *, yes: bool, force: bool) -> int:
 
 
 def find_databases(folder: Path) -> Iterator[Path]:
-    """Find SQLite files by their first bytes, a few folders deep."""
+    """Find SQLite files by their first bytes, a few folders deep; ledgers are none of them."""
     for root, folders, files in os.walk(folder):
         depth = len(Path(root).relative_to(folder).parts)
         folders[:] = sorted(
@@ -60,7 +64,11 @@ def find_databases(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(files):
             path = Path(root) / name
-            if path.suffix.lower() in _DATABASE_ENDINGS and _is_database(path):
+            if (
+                path.suffix.lower() in _DATABASE_ENDINGS
+                and _is_database(path)
+                and not _is_ledger(path)
+            ):
                 yield path
 
 
@@ -70,6 +78,19 @@ def _is_database(path: Path) -> bool:
             return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:
         return False
+
+
+def _is_ledger(path: Path) -> bool:
+    """Tell perfwright's own records; a file that cannot be read is not taken for them."""
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as database:
+            found = database.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (_LEDGER_TABLE,)
+            ).fetchone()
+    except sqlite3.Error:
+        return False
+    return found is not None
 
 
 def render(folder: Path, databases: list[Path]) -> str:

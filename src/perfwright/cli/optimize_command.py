@@ -18,7 +18,7 @@ from perfwright.cli.options import (
 )
 from perfwright.cli.running import carry_out, exit_code, open_and_report
 from perfwright.cli.showing import show_run
-from perfwright.container import resolve
+from perfwright.container import check_goals, resolve
 from perfwright.core import Budget, Scope, parse_budget, parse_goal
 from perfwright.experiments.ledger import RunRecord
 from perfwright.optimizer import RunOptions
@@ -64,7 +64,7 @@ def command(
     ledger: str | None,
     as_json: bool,
 ) -> int:
-    r"""Find bottlenecks, prove changes, keep what is proven.
+    """Find bottlenecks, prove changes, keep what is proven.
 
     The target is only read: experiments run on copies. What is proven is listed with the command
     that makes it on the target, or made at once with --apply.
@@ -72,7 +72,7 @@ def command(
     \b
     perfwright optimize shop.db --workload workload.jsonl
     perfwright optimize shop.db --workload queries.sql --goal 'p95<20ms' --budget 10m
-    """
+    """  # noqa: D301 - click looks for the character, which a raw string has not
     chosen = Scope(scope)
     options = RunOptions(
         scope=chosen,
@@ -81,6 +81,7 @@ def command(
         seed=seed,
     )
     assignment = resolve(target, workload=workload, quality=quality)
+    check_goals(options.goals, assignment=assignment)
     with open_and_report(ledger) as workspace:
         record = carry_out(assignment, command="optimize", options=options, workspace=workspace)
         show_run(record, as_json=as_json)

@@ -19,11 +19,11 @@ from perfwright.optimizer import RunOptions
 @ledger_option
 @json_option
 def command(target: str, *, workload: Path | None, ledger: str | None, as_json: bool) -> int:
-    r"""Find bottlenecks; change and try nothing.
+    """Find bottlenecks; change and try nothing.
 
     \b
     perfwright profile shop.db --workload workload.jsonl
-    """
+    """  # noqa: D301 - click looks for the character, which a raw string has not
     assignment = resolve(target, workload=workload)
     with open_and_report(ledger) as workspace:
         record = carry_out(assignment, command="profile", options=RunOptions(), workspace=workspace)

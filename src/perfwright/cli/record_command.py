@@ -30,6 +30,7 @@ from perfwright.agents.database.recording import record as run_recorded
     help="The file to write; only its owner can read it.",
 )
 @click.option("--append", is_flag=True, help="Add to the file instead of writing it anew.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
 @click.option(
     "--db",
     "database",
@@ -53,6 +54,7 @@ def command(
     *,
     out: Path,
     append: bool,
+    force: bool,
     database: str | None,
     limit: int,
     no_params: bool,
@@ -64,8 +66,15 @@ def command(
     `perfwright optimize DATABASE --workload FILE`. Unless --no-params is given, it holds the
     values of all parameters, which can be personal data.
     """
+    if append and force:
+        raise click.UsageError("give --append or --force, not both")
     options = RecordOptions(
-        out=out, append=append, limit=limit, with_values=not no_params, database=database
+        out=out,
+        append=append,
+        force=force,
+        limit=limit,
+        with_values=not no_params,
+        database=database,
     )
     recording = run_recorded(argv, options=options, environ=os.environ)
     for line in describe(recording, options=options):

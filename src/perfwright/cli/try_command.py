@@ -49,13 +49,13 @@ def command(
     ledger: str | None,
     as_json: bool,
 ) -> int:
-    r"""Prove or refute one change of your own, on a copy.
+    """Prove or refute one change of your own, on a copy.
 
     Exit codes: 0 proven, 1 refuted, 2 error, 3 inconclusive.
 
     \b
     perfwright try shop.db --change idea.sql --workload workload.jsonl
-    """
+    """  # noqa: D301 - click looks for the character, which a raw string has not
     assignment = resolve(target, workload=workload, quality=quality)
     proposal = Proposal(
         layer=Layer.DATABASE,

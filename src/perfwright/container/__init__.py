@@ -1,6 +1,12 @@
 """The one place that builds real objects from a configuration."""
 
-from perfwright.container.assembly import Assignment, build_agents, multi_agent_profiler, resolve
+from perfwright.container.assembly import (
+    Assignment,
+    build_agents,
+    check_goals,
+    multi_agent_profiler,
+    resolve,
+)
 from perfwright.container.config import FILE_NAME, Config, load_config
 from perfwright.container.workspace import (
     Workspace,
@@ -16,6 +22,7 @@ __all__ = [
     "Workspace",
     "bind_change",
     "build_agents",
+    "check_goals",
     "load_config",
     "multi_agent_profiler",
     "open_workspace",

@@ -55,11 +55,32 @@ def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] =
             workload = target.path / config.database.workload
         target = _database_of(target, config.database.url)
     _refuse_unspeakable(target)
-    if workload is not None and not workload.is_file():
-        raise ConfigError(field="workload", value=str(workload), problem="there is no such file")
+    if workload is not None:
+        _check_workload(workload)
     return Assignment(
         target=target, workload=workload, write_tolerance=_write_tolerance(guardrails)
     )
+
+
+GOAL_METRICS = ("p50", "p95", "p99", "mean", "workload_time", "read_time", "write_time")
+"""What a database run can measure for a goal, in seconds."""
+
+
+def check_goals(goals: Sequence[Goal], *, assignment: Assignment) -> None:
+    """Refuse goals that a run could never answer, before it begins.
+
+    Raises:
+        ConfigError: If a metric is not measured on this kind of target, or there is no workload
+            to measure it on.
+    """
+    for goal in goals:
+        if goal.metric not in GOAL_METRICS or goal.selector:
+            known = ", ".join(GOAL_METRICS)
+            problem = f"a database run measures: {known}"
+            raise ConfigError(field="--goal", value=goal.text, problem=problem)
+        if assignment.workload is None:
+            problem = "nothing can be measured without statements; give --workload FILE"
+            raise ConfigError(field="--goal", value=goal.text, problem=problem)
 
 
 def build_agents(assignment: Assignment, *, scratch: Path | None) -> list[Agent]:
@@ -101,6 +122,17 @@ def multi_agent_profiler(
     assignment = resolve(target, workload=Path(workload) if workload is not None else None)
     agents = build_agents(assignment, scratch=None)
     return {agent.name: agent.profile() for agent in agents}
+
+
+def _check_workload(path: Path) -> None:
+    if path.is_file():
+        return
+    problem = "there is no such file"
+    if path.is_dir():
+        problem = "is a folder; give the file of statements in it"
+    elif path.exists():  # a pipe: read more than once, and by another process
+        problem = "is no regular file; write the statements to one first"
+    raise ConfigError(field="workload", value=str(path), problem=problem)
 
 
 def _refuse_unspeakable(target: Target) -> None:

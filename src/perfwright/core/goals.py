@@ -84,6 +84,8 @@ def parse_goal(text: str, *, what: str = "goal") -> Goal:
     start = operator.end()
     sign = _SIGN.match(text, start)
     value = parse_quantity(text, what=what, position=sign.end() if sign else start)
+    if value.dimension is not Dimension.SHARE and value.value < 0:
+        raise GrammarError(what=what, text=text, position=start, expected="a level above zero")
     return Goal(
         metric=metric[1].lower(), operator=operator[1], value=value, selector=selector, text=text
     )

@@ -51,7 +51,7 @@ def calibrate(
     """
     blocks = max(first_look(CALIBRATION_ALPHA), 8)
     sampler = Sampler(bench, rng=rng)
-    sampler.warm_up(design.warmup)
+    sampler.warm_up(design.warmup, clock=clock)
     sampler.take_until(
         blocks, clock=clock, deadline_s=math.inf, progress=lambda done: progress(done, 2 * blocks)
     )

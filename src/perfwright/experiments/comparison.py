@@ -112,7 +112,7 @@ class Contest:
         )
 
     def _sample(self, *, deadline_s: float) -> _Ending:
-        self._sampler.warm_up(self.design.warmup)
+        self._sampler.warm_up(self.design.warmup, clock=self.clock, deadline_s=deadline_s)
         looks = self.design.looks()
         for look in looks:
             in_time = self._sampler.take_until(

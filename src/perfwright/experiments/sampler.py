@@ -36,13 +36,13 @@ class Sampler:
         """Pairs taken so far: two to a block."""
         return len(self._runs) // 2
 
-    def warm_up(self, runs: int) -> Mapping[Arm, float]:
-        """Run each arm `runs` times without counting; return its last primary value."""
-        last: dict[Arm, float] = {}
+    def warm_up(self, runs: int, *, clock: Clock, deadline_s: float = math.inf) -> None:
+        """Run each arm `runs` times without counting, or until the time is up."""
         for _ in range(runs):
             for arm in Arm:
-                last[arm] = self._bench.measure(arm)[self._bench.primary]
-        return last
+                if clock.now() > deadline_s:
+                    return
+                self._bench.measure(arm)
 
     def take_block(self) -> None:
         """Take four runs."""

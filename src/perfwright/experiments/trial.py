@@ -136,7 +136,7 @@ class Trial:
         The cut depends on how long a run takes and not on what it showed, so it costs no error.
         """
         started = self.clock.now()
-        self._sampler.warm_up(self.design.warmup)
+        self._sampler.warm_up(self.design.warmup, clock=self.clock, deadline_s=deadline_s)
         per_pair_s = (self.clock.now() - started) / max(self.design.warmup, 1)
         if per_pair_s > 0 and math.isfinite(deadline_s):
             affordable = int((deadline_s - self.clock.now()) / per_pair_s)

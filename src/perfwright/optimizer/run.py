@@ -97,7 +97,9 @@ class Run:
             await self._examine()
             if not look_only:
                 await self._prove(given)
-            status = RunStatus.FINISHED if self._crew.agents else RunStatus.FAILED
+            status = (
+                RunStatus.FINISHED if self._crew.agents or not self.agents else RunStatus.FAILED
+            )
         finally:
             self._crew.close()
             record = self._books.finish(status)

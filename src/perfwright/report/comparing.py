@@ -67,8 +67,8 @@ def _row(name: str, measured: Measurement) -> tuple[str, ...]:
 def _conditions(compared: ComparedCommands) -> str:
     comparison = compared.comparison
     floor = (
-        f"noise floor {wording.percent(comparison.noise_floor)} (the smallest difference that "
-        "these runs could show)"
+        f"noise floor {wording.percent(comparison.noise_floor)} (equal halves of these runs may "
+        "differ by that much)"
         if comparison.noise_floor < float("inf")
         else "noise floor not known: too few pairs"
     )

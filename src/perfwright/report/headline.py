@@ -48,7 +48,7 @@ def _overall(run: RunRecord) -> Headline | None:
         f"{wording.amount(measured.baseline, unit)} before, "
         f"{wording.amount(measured.treatment, unit)} after "
         f"({wording.effect_range(measured)}; {wording.pairs(measured)}), with "
-        f"{tally(run.experiments)}."
+        f"{tally(run.experiments)}. One replay of the whole workload, from samples of it."
     )
     if high < 1.0:
         return Headline(_capital(wording.effect(measured)), medians, "good")
@@ -152,6 +152,8 @@ def comparison_sentence(compared: ComparedCommands) -> str:
                 f"Inconclusive: B against A {wording.change(measured.ratio)} "
                 f"({wording.interval(measured)}, {wording.pairs(measured)})"
             )
+        case _ if compared.comparison.basis == "output":
+            return "Not compared: A and B print different output"
         case _:
             return "Inconclusive: too few runs for any interval"
 

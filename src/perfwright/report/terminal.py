@@ -124,6 +124,8 @@ def _evidence(bottleneck: Bottleneck) -> Iterator[Text]:
 
 def _experiments(run: RunRecord) -> Table:
     table = _table(("verdict", False), ("change", True), ("predicted", False), ("measured", False))
+    table.caption = "predicted and measured: time of what the change affects"
+    table.caption_justify = "left"
     for record in run.experiments:
         outcome = record.verdict.outcome
         table.add_row(

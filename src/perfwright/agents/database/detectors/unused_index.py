@@ -15,7 +15,10 @@ from perfwright.core.units import format_size
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each index that is in no plan and enforces nothing."""
     used = used_indexes(artifacts)
+    seen = {table for observation in artifacts.workload or () for table in observation.tables}
     for candidate in artifacts.catalog.indexes:
+        if candidate.table not in seen:
+            continue  # a table that the workload never mentions says nothing about its indexes
         if candidate.name not in used and not is_protected(candidate, artifacts.catalog):
             yield Finding(
                 subject=candidate.name,

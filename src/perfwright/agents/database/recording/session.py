@@ -26,6 +26,8 @@ class RecordOptions:
 
     out: Path
     append: bool = False
+    force: bool = False
+    """Overwrite a file that holds something."""
     limit: int = DEFAULT_LIMIT
     with_values: bool = True
     """False: statements without parameters and literals."""
@@ -42,13 +44,14 @@ def record(argv: Sequence[str], *, options: RecordOptions, environ: Mapping[str,
         environ: The environment that the command is given, but for the recorder's variables.
 
     Raises:
-        ConfigError: If the command cannot be started or the file cannot be written: before the
-            command runs, or if the disk fills while it does.
+        ConfigError: If the command cannot be started, or the file cannot be written or holds
+            something that nobody said to add to or to overwrite: before the command runs, or if
+            the disk fills while it does.
     """
     launching.check_command(argv)
     with (
         launching.held_signals() as mask,
-        _writable(options.out) as descriptor,
+        _writable(options) as descriptor,
         TemporaryDirectory(prefix="perfwright-record-", ignore_cleanup_errors=True) as folder,
     ):
         inner = _environment(environ, options=options, folder=folder)
@@ -109,12 +112,13 @@ def _keep(folder: Path, descriptor: int, *, options: RecordOptions, exit_code: i
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[int]:
+def _writable(options: RecordOptions) -> Iterator[int]:
     """Yield a descriptor of the file; a file that is new is removed again if it stays empty.
 
     Raises:
-        ConfigError: If it cannot be written.
+        ConfigError: If it cannot be written, or must not be.
     """
+    path = options.out
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     new = not path.exists()
     try:
@@ -122,11 +126,23 @@ def _writable(path: Path) -> Iterator[int]:
     except OSError as error:
         raise _unwritable(path, error) from None
     try:
+        _check_overwriting(descriptor, options=options)
         yield descriptor
     finally:
         if new and os.fstat(descriptor).st_size == 0:
             path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _check_overwriting(descriptor: int, *, options: RecordOptions) -> None:
+    state = os.fstat(descriptor)
+    if options.append or options.force or not stat.S_ISREG(state.st_mode) or not state.st_size:
+        return
+    raise ConfigError(
+        field="--out",
+        value=str(options.out),
+        problem="is not empty; --append adds to it, --force overwrites it",
+    )
 
 
 def _make_room(descriptor: int, *, options: RecordOptions) -> None:

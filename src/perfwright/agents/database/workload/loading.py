@@ -9,7 +9,7 @@ from pathlib import Path
 
 from perfwright.agents.database.artifacts import Parameters, Shape
 from perfwright.agents.database.workload.lexing import split_statements
-from perfwright.agents.database.workload.shapes import Execution, ShapeCollector
+from perfwright.agents.database.workload.shapes import Execution, ShapeCollector, is_sqlite, outline
 from perfwright.core import ConfigError
 
 MAX_SHAPES = 2_000  # beyond, values are hidden in the text where they cannot be told from names
@@ -24,6 +24,22 @@ class Workload:
     executions: int
     notes: tuple[str, ...] = ()
     """Lines that were left out, and why."""
+
+
+@dataclass(slots=True)
+class _Skipped:
+    """Statements that were left out for one reason."""
+
+    count: int = 0
+    example: str = ""
+
+    def add(self, sql: str) -> None:
+        self.count += 1
+        if self.count == 1:
+            self.example = f"such as: {outline(sql)}"
+
+    def __str__(self) -> str:
+        return f"{self.count:,} statement{'' if self.count == 1 else 's'}"
 
 
 class _LineError(ValueError):
@@ -43,21 +59,23 @@ def load_workload(path: Path, *, names: frozenset[str] = frozenset()) -> Workloa
     text = _read(path)
     lines = _script(text) if path.suffix.lower() == ".sql" else _json_lines(text)
     collector = ShapeCollector(names=names)
-    executions, skipped, bad = 0, 0, list[str]()
+    executions, bad, idle, foreign = 0, list[str](), _Skipped(), _Skipped()
     for number, entry in lines:
         if isinstance(entry, _LineError):
             bad.append(f"line {number}: {entry}")
         elif collector.add(entry):
             executions += entry.count
         else:
-            skipped += 1
+            (idle if is_sqlite(entry.sql) else foreign).add(entry.sql)
     if not executions:
-        raise ConfigError(field="workload", value=str(path), problem=_nothing(bad, skipped))
+        raise ConfigError(field="workload", value=str(path), problem=_nothing(bad, idle=idle, foreign=foreign))
     notes = [f"workload: {note}, left out" for note in bad[:MAX_NOTES]]
     if len(bad) > MAX_NOTES:
         notes.append(f"workload: {len(bad) - MAX_NOTES} more lines left out for such reasons")
-    if skipped:
-        notes.append(f"workload: {skipped} statements neither read nor write rows, left out")
+    if foreign.count:
+        notes.append(f"workload: {foreign} left out that SQLite cannot read, {foreign.example}")
+    if idle.count:
+        notes.append(f"workload: {idle} left out that touch no rows, {idle.example}")
     shapes = collector.shapes()
     if len(shapes) > MAX_SHAPES:
         notes.append(f"workload: only the first {MAX_SHAPES} of {len(shapes)} shapes are judged")
@@ -80,10 +98,12 @@ def _read(path: Path) -> str:
     raise ConfigError(field="workload", value=str(path), problem=problem)
 
 
-def _nothing(bad: list[str], skipped: int) -> str:
+def _nothing(bad: list[str], *, idle: _Skipped, foreign: _Skipped) -> str:
     if bad:
         return f"no line of it can be used; {bad[0]}"
-    return f"holds no SELECT, INSERT, UPDATE or DELETE ({skipped} other statements)"
+    if foreign.count:
+        return f"holds {foreign} that SQLite cannot read, {foreign.example}"
+    return f"holds no SELECT, INSERT, UPDATE or DELETE, only {idle} that touch no rows, {idle.example}"
 
 
 def _script(text: str) -> Iterator[tuple[int, Execution | _LineError]]:

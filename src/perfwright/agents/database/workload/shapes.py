@@ -17,6 +17,10 @@ _LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
 _ROWS = re.compile(r"(\(\?[^()]*\))(?:\s*,\s*\(\?[^()]*\))+")
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _READS = frozenset({"SELECT", "VALUES", "WITH"})
+_OTHERS = frozenset(
+    ["ALTER", "ANALYZE", "ATTACH", "BEGIN", "COMMIT", "CREATE", "DETACH", "DROP", "END", "EXPLAIN", "PRAGMA", "REINDEX", "RELEASE", "ROLLBACK", "SAVEPOINT", "VACUUM"]
+)
+MAX_OUTLINE = 60  # characters of a statement that a note names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,30 @@ def _writes(tokens: list[Token]) -> bool | None:
                 return True
         return False
     return None
+
+
+def is_sqlite(sql: str) -> bool:
+    """Tell a statement of a kind that SQLite knows, by its first word."""
+    first = next(iter(tokenize(sql)), None)
+    return first is not None and first.text.upper() in _WRITES | _READS | _OTHERS
+
+
+def outline(sql: str) -> str:
+    """Shorten a statement to one line of `MAX_OUTLINE` characters, its values hidden.
+
+    A value can be a secret, such as the key of an encrypted database.
+    """
+    parts: list[str] = []
+    end = 0
+    for token in tokenize(sql):
+        space = " " if parts and token.start > end else ""
+        if token.text in {"'", '"'}:  # never closed: all that follows may be a value
+            parts.append(f"{space}?")
+            break
+        parts.append(space + ("?" if token.kind in VALUES | {"quoted"} else token.text))
+        end = token.end
+    text = "".join(parts)
+    return text if len(text) <= MAX_OUTLINE else f"{text[: MAX_OUTLINE - 1]}…"
 
 
 def _values(tokens: list[Token], names: frozenset[str]) -> Iterator[tuple[int, str]]:
