@@ -145,3 +145,34 @@ def test_a_termination_while_a_change_is_made_takes_it_back(
     with open_and_report(None) as workspace:
         (entry,) = workspace.ledger.changes()
     assert entry.state is ChangeState.UNDONE
+
+
+def test_a_conflict_is_named_and_the_other_changes_are_undone(
+    shop: Path, tmp_path: Path, perfwright: Caller
+) -> None:
+    execute(shop, "CREATE INDEX own ON orders(total)")
+    make_proven(tmp_path, shop, "DROP INDEX own", FIRST)
+    assert perfwright("apply", "last", "--yes").code == 0
+    execute(shop, "CREATE INDEX own ON orders(note)")
+    done = perfwright("undo", "--all")
+    assert (done.code, "exists already and is another one" in done.err) == (2, True)
+    assert "--forget" in done.err
+    assert indexes(shop) == {"own"}
+    assert perfwright("ledger").code == 0
+    assert perfwright("undo", f"{RUN}.1", "--forget").code == 0
+    assert "nothing to undo" in perfwright("undo", "--all").err
+
+
+def test_a_ledger_is_never_made_in_somebodys_database(shop: Path, perfwright: Caller) -> None:
+    before = shop.read_bytes()
+    assert_refused(perfwright("ledger", "--ledger", shop), "is a database but no ledger")
+    assert shop.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("goal", "says"), [("banana<3ms", "a database run measures: p50"), ("p95<3ms", "--workload")]
+)
+def test_a_goal_that_cannot_be_measured_is_refused_before_the_run(
+    goal: str, says: str, shop: Path, perfwright: Caller
+) -> None:
+    assert_refused(perfwright("optimize", shop, "--goal", goal), says)

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from perfwright.cli.compare_command import MIN_PAIRS
+from perfwright.core import ConfigError
+from perfwright.experiments import COMPARE_ALPHA
+from perfwright.stats.sequential import plan_looks
 from tests.cli.calling import Caller, assert_refused
 from tests.system.shops import make_proven, make_shop, make_workload
 
@@ -253,7 +257,43 @@ def test_init_without_a_database_says_so(perfwright: Caller) -> None:
     assert (done.code, "no SQLite database was found" in done.err) == (2, True)
 
 
+def test_init_does_not_propose_a_ledger(perfwright: Caller, shop: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger of runs?.db"
+    assert perfwright("ledger", "--ledger", ledger).code == 0
+    assert ledger.stat().st_size > shop.stat().st_size
+    done = perfwright("init")
+    assert (done.code, "sqlite:///shop.db" in done.out, "ledger" in done.out) == (0, True, False)
+
+
+def test_init_proposes_a_database_that_cannot_be_read_now(perfwright: Caller, shop: Path) -> None:
+    with closing(sqlite3.connect(shop)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert "sqlite:///shop.db" in perfwright("init").out
+
+
+def test_init_leaves_nothing_beside_a_database(
+    perfwright: Caller, shop: Path, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(shop)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+    before = sorted(tmp_path.iterdir())
+    assert perfwright("init").code == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
 # Compare
+
+
+def test_too_few_pairs_are_refused_by_the_number_that_was_given(perfwright: Caller) -> None:
+    done = perfwright("compare", "true", "true", "--pairs", "5")
+    assert_refused(done, "'--pairs': 5 is not in the range x>=22")
+
+
+def test_the_fewest_pairs_that_are_allowed_can_prove_something() -> None:
+    assert plan_looks(alpha=COMPARE_ALPHA, max_blocks=MIN_PAIRS // 2)
+    with pytest.raises(ConfigError, match="at least 22"):
+        plan_looks(alpha=COMPARE_ALPHA, max_blocks=MIN_PAIRS // 2 - 1)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +305,7 @@ def test_init_without_a_database_says_so(perfwright: Caller) -> None:
         ("--min-effect", "much"),
         ("--timeout", "5GiB"),
         ("--pairs", "1"),
+        ("--pairs", "21"),
         ("--pairs", "-4"),
         ("--warmup", "-1"),
     ],
@@ -277,7 +318,7 @@ def test_an_option_of_compare_that_means_nothing_is_refused(
 
 @pytest.mark.parametrize("command", ["", "   ", "no-such-program-at-all", "'"])
 def test_a_command_that_cannot_be_run_is_refused(command: str, perfwright: Caller) -> None:
-    assert_refused(perfwright("compare", command, "true", "--pairs", "20"), "")
+    assert_refused(perfwright("compare", command, "true", "--pairs", "22"), "")
 
 
 # Workloads, which a worker reads

@@ -41,6 +41,18 @@ def test_every_option_of_a_command_is_explained(name: str) -> None:
     assert [option.name for option in options if not option.help] == []
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_markup_of_click_is_shown_in_help(name: str, perfwright: Caller) -> None:
+    shown = perfwright(name, "--help").out
+    assert "\\b" not in shown
+    assert "\b" not in shown
+
+
+def test_the_examples_of_a_command_stand_on_lines_of_their_own(perfwright: Caller) -> None:
+    lines = [line.strip() for line in perfwright("optimize", "--help").out.splitlines()]
+    assert "perfwright optimize shop.db --workload workload.jsonl" in lines
+
+
 def test_the_help_imports_no_command() -> None:
     script = (
         "import sys; sys.argv = ['perfwright', '--help']\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_a_workload_given_by_hand_goes_before_the_configured_one(project: Path) 
     configure(project, '[database]\nurl = "sqlite:///shop.db"\nworkload = "w.jsonl"\n')
     (project / "mine.sql").write_text("SELECT 1", encoding="utf-8")
     assert resolve(".", workload=Path("mine.sql")).workload == Path("mine.sql")
+
+
+def test_a_folder_as_workload_is_refused_as_one(project: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        resolve("shop.db", workload=project)
+
+
+def test_a_pipe_as_workload_is_refused_as_one(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    with pytest.raises(ConfigError, match="is no regular file"):
+        resolve("shop.db", workload=project / "pipe")
 
 
 def test_a_folder_without_a_database_is_refused(project: Path) -> None:

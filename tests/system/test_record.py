@@ -447,9 +447,22 @@ def test_only_the_owner_can_read_the_file() -> None:
     assert stat.S_IMODE(Path("workload.jsonl").stat().st_mode) == 0o600
 
 
-def test_a_new_recording_replaces_the_old_one() -> None:
-    record(program(SELECT))
-    assert len(record(program(SELECT)).entries) == 1
+def test_a_file_that_holds_something_is_refused_before_the_program_starts() -> None:
+    Path("workload.jsonl").write_text('{"sql": "SELECT 0"}\n')
+    run = record(["touch", "started"])
+    assert (run.code, run.sql) == (2, ["SELECT 0"])
+    assert "is not empty; --append adds to it, --force overwrites it" in run.stderr
+    assert not Path("started").exists()
+
+
+def test_an_empty_file_is_written_unasked() -> None:
+    Path("workload.jsonl").touch()
+    assert record(program(SELECT)).sql == ["SELECT ?"]
+
+
+def test_a_forced_recording_replaces_the_old_one() -> None:
+    Path("workload.jsonl").write_text('{"sql": "SELECT 0"}\n')
+    assert record(program(SELECT), "--force").sql == ["SELECT ?"]
 
 
 def test_a_recording_can_be_added_to_a_file_without_a_last_line_end() -> None:
@@ -459,7 +472,7 @@ def test_a_recording_can_be_added_to_a_file_without_a_last_line_end() -> None:
 
 def test_an_empty_recording_leaves_the_old_one() -> None:
     Path("workload.jsonl").write_text('{"sql": "SELECT 0"}\n')
-    assert record(program("pass")).sql == ["SELECT 0"]
+    assert record(program("pass"), "--force").sql == ["SELECT 0"]
 
 
 def test_without_params_no_value_is_in_the_file() -> None:
@@ -516,8 +529,9 @@ def test_an_empty_recording_is_explained(argv: list[str], reason: str) -> None:
         (["touch", "started"], ["--out", "no/folder/x"], "its folder does not exist"),
         (["touch", "started"], ["--out", "."], "Is a directory"),
         (["touch", "started"], ["--nonsense"], "No such option"),
+        (["touch", "started"], ["--append", "--force"], "not both"),
     ],
-    ids=["nothing", "unknown", "no folder", "a folder", "option"],
+    ids=["nothing", "unknown", "no folder", "a folder", "option", "both"],
 )
 def test_mistakes_are_refused_before_the_program_starts(
     argv: list[str], options: list[str], problem: str

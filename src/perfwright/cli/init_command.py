@@ -64,11 +64,8 @@ def find_databases(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(files):
             path = Path(root) / name
-            if (
-                path.suffix.lower() in _DATABASE_ENDINGS
-                and _is_database(path)
-                and not _is_ledger(path)
-            ):
+            named_so = path.suffix.lower() in _DATABASE_ENDINGS
+            if named_so and _is_database(path) and not _is_ledger(path):
                 yield path
 
 

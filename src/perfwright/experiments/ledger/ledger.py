@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -67,9 +67,9 @@ class Ledger:
         self._clock = clock
         self._url = _parsed(url)
         self.location = self._url.render_as_string(hide_password=True)
+        self._refuse_foreign()
         self._engine = self._connect()
         with self._errors_named():
-            self._refuse_foreign()
             schema.metadata.create_all(self._engine)
             self._check_version()
 
@@ -254,8 +254,19 @@ class Ledger:
         return engine
 
     def _refuse_foreign(self) -> None:
-        """Never make a ledger inside a database that holds somebody else's tables."""
-        names = inspect(self._engine).get_table_names()
+        """Never make a ledger inside a database file that holds somebody else's tables.
+
+        Looked at read-only: opening it as a ledger would already switch it to WAL.
+        """
+        path = Path(self._url.database or "")
+        if self.folder is None or not path.is_file() or path.stat().st_size == 0:
+            return
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+            try:
+                names = {name for (name,) in reader.execute(query)}
+            except sqlite3.Error:
+                return  # damaged or locked: opening it will say so
         if names and schema.meta.name not in names:
             raise LedgerError(
                 f"{self.location} is a database but no ledger; give --ledger another place"

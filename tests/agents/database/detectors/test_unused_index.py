@@ -25,3 +25,8 @@ def test_of_two_that_support_a_foreign_key_one_may_go() -> None:
 
 def test_an_idle_unique_index_is_protected() -> None:
     assert found(index("idle", "placed", unique=True)) == []
+
+
+def test_a_table_that_the_workload_never_mentions_says_nothing_about_its_indexes() -> None:
+    seen = artifacts(read(Access(table="customers")), indexes=(index("idle", "placed"),))
+    assert list(find(seen)) == []

@@ -77,3 +77,37 @@ def test_a_failing_write_ends_its_transaction(replayer: Replayer) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         replayer.write(Sample(sql="insert into log values (5, 'k', 'b')"), limit_s=9.0)
     assert not replayer.connection.in_transaction
+
+
+def test_an_insert_into_a_packed_index_is_charged_no_split(tmp_path: Path) -> None:
+    path = tmp_path / "packed.db"
+    sqlite3.connect(path).close()
+    connection = open_scratch(path, foreign_keys=False)
+    connection.execute("create table t(id integer primary key, k text)")
+    connection.executemany(
+        "insert into t values(?, ?)", ((i, f"{i * 7919 % 20_000:05}" * 4) for i in range(20_000))
+    )
+    connection.execute("create index t_k on t(k)")
+    replayer = Replayer(connection, path=path)
+    try:
+        sample = Sample(sql=f"insert into t(k) values ('{'04242' * 4}')")
+        runs = [replayer.write(sample, limit_s=9.0) for _ in range(3)]
+    finally:
+        replayer.close()
+    assert {run.pages for run in runs} == {3}, "one for the file, the table and the index each"
+    assert len({run.steps for run in runs}) == 1
+
+
+def test_an_insert_that_cannot_be_repeated_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "once.db"
+    sqlite3.connect(path).close()
+    connection = open_scratch(path, foreign_keys=False)
+    connection.execute("create table t(k text unique)")
+    replayer = Replayer(connection, path=path)
+    try:
+        run = replayer.write(Sample(sql="insert into t values ('a')"), limit_s=9.0)
+        (rows,) = connection.execute("select count(*) from t").fetchone()
+    finally:
+        replayer.close()
+    assert run.seconds > 0.0
+    assert rows == 0

@@ -46,6 +46,22 @@ def test_a_bad_line_is_told_by_its_number(tmp_path: Path) -> None:
     assert "line 2" in workload.notes[0]
 
 
+def test_what_is_no_sql_is_told_from_what_touches_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "w.sql"
+    path.write_text("select 1; SELEC broken; BEGIN; nonsense; ; COMMIT", encoding="utf-8")
+    assert load_workload(path).notes == (
+        "workload: 2 statements left out that SQLite cannot read, such as: SELEC broken",
+        "workload: 2 statements left out as touching no rows, such as: BEGIN",
+    )
+
+
+def test_a_lone_comment_is_no_broken_statement(tmp_path: Path) -> None:
+    path = tmp_path / "w.jsonl"
+    path.write_text('{"sql": "select 1"}\n{"sql": "-- shop"}', encoding="utf-8")
+    (note,) = load_workload(path).notes
+    assert note == "workload: 1 statement left out as touching no rows, such as: a comment"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -56,6 +72,7 @@ def test_a_bad_line_is_told_by_its_number(tmp_path: Path) -> None:
         ('{"sql": "select 1", "ms": "fast"}', '"ms" is not a number'),
         ('{"sql": "select 1", "params": [[1]]}', '"params" is neither'),
         ('{"sql": "pragma x"}', "holds no SELECT"),
+        ('{"sql": "selec x"}', "holds 1 statement that SQLite cannot read, such as: selec x"),
     ],
 )
 def test_a_file_of_no_use_is_refused_with_the_reason(

@@ -6,6 +6,7 @@ import pytest
 
 from perfwright.agents.database.artifacts import Shape
 from perfwright.agents.database.workload import Execution, ShapeCollector
+from perfwright.agents.database.workload.shapes import MAX_OUTLINE, outline
 
 
 def shapes_of(*statements: str, names: frozenset[str] = frozenset()) -> tuple[Shape, ...]:
@@ -95,3 +96,21 @@ def test_what_touches_no_rows_is_refused(sql: str) -> None:
 def test_writes_are_told_from_reads(sql: str, write: bool) -> None:
     (shape,) = shapes_of(sql)
     assert shape.write is write
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("PRAGMA  key\n= 'secret'", "PRAGMA key = ?"),
+        ('PRAGMA key="secret"', "PRAGMA key=?"),
+        ("SELEC 'secret", "SELEC ?"),
+        ("ATTACH 'x.db' AS x -- secret", "ATTACH ? AS x"),
+        ("-- secret", "a comment"),
+    ],
+)
+def test_an_outline_shows_no_value(sql: str, shown: str) -> None:
+    assert outline(sql) == shown
+
+
+def test_an_outline_is_short() -> None:
+    assert len(outline("BEGIN " * 50)) == MAX_OUTLINE

@@ -68,14 +68,15 @@ def load_workload(path: Path, *, names: frozenset[str] = frozenset()) -> Workloa
         else:
             (idle if is_sqlite(entry.sql) else foreign).add(entry.sql)
     if not executions:
-        raise ConfigError(field="workload", value=str(path), problem=_nothing(bad, idle=idle, foreign=foreign))
+        problem = _nothing(bad, idle=idle, foreign=foreign)
+        raise ConfigError(field="workload", value=str(path), problem=problem)
     notes = [f"workload: {note}, left out" for note in bad[:MAX_NOTES]]
     if len(bad) > MAX_NOTES:
         notes.append(f"workload: {len(bad) - MAX_NOTES} more lines left out for such reasons")
     if foreign.count:
         notes.append(f"workload: {foreign} left out that SQLite cannot read, {foreign.example}")
     if idle.count:
-        notes.append(f"workload: {idle} left out that touch no rows, {idle.example}")
+        notes.append(f"workload: {idle} left out as touching no rows, {idle.example}")
     shapes = collector.shapes()
     if len(shapes) > MAX_SHAPES:
         notes.append(f"workload: only the first {MAX_SHAPES} of {len(shapes)} shapes are judged")
@@ -103,7 +104,7 @@ def _nothing(bad: list[str], *, idle: _Skipped, foreign: _Skipped) -> str:
         return f"no line of it can be used; {bad[0]}"
     if foreign.count:
         return f"holds {foreign} that SQLite cannot read, {foreign.example}"
-    return f"holds no SELECT, INSERT, UPDATE or DELETE, only {idle} that touch no rows, {idle.example}"
+    return f"holds no SELECT, INSERT, UPDATE or DELETE, only {idle} of other kinds, {idle.example}"
 
 
 def _script(text: str) -> Iterator[tuple[int, Execution | _LineError]]:

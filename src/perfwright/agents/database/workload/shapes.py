@@ -18,7 +18,8 @@ _ROWS = re.compile(r"(\(\?[^()]*\))(?:\s*,\s*\(\?[^()]*\))+")
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _READS = frozenset({"SELECT", "VALUES", "WITH"})
 _OTHERS = frozenset(
-    ["ALTER", "ANALYZE", "ATTACH", "BEGIN", "COMMIT", "CREATE", "DETACH", "DROP", "END", "EXPLAIN", "PRAGMA", "REINDEX", "RELEASE", "ROLLBACK", "SAVEPOINT", "VACUUM"]
+    {"ALTER", "ANALYZE", "ATTACH", "BEGIN", "COMMIT", "CREATE", "DETACH", "DROP", "END"}
+    | {"EXPLAIN", "PRAGMA", "REINDEX", "RELEASE", "ROLLBACK", "SAVEPOINT", "VACUUM"}
 )
 MAX_OUTLINE = 60  # characters of a statement that a note names
 
@@ -125,9 +126,9 @@ def _writes(tokens: list[Token]) -> bool | None:
 
 
 def is_sqlite(sql: str) -> bool:
-    """Tell a statement of a kind that SQLite knows, by its first word."""
-    first = next(iter(tokenize(sql)), None)
-    return first is not None and first.text.upper() in _WRITES | _READS | _OTHERS
+    """Tell a statement of a kind that SQLite knows, by its first word; a lone comment is one."""
+    first = next((token for token in tokenize(sql) if token.text != ";"), None)
+    return first is None or first.text.upper() in _WRITES | _READS | _OTHERS
 
 
 def outline(sql: str) -> str:
@@ -144,7 +145,7 @@ def outline(sql: str) -> str:
             break
         parts.append(space + ("?" if token.kind in VALUES | {"quoted"} else token.text))
         end = token.end
-    text = "".join(parts)
+    text = "".join(parts) or "a comment"
     return text if len(text) <= MAX_OUTLINE else f"{text[: MAX_OUTLINE - 1]}…"
 
 
