@@ -265,11 +265,9 @@ def test_init_does_not_propose_a_ledger(perfwright: Caller, shop: Path, tmp_path
     assert (done.code, "sqlite:///shop.db" in done.out, "ledger" in done.out) == (0, True, False)
 
 
-def test_init_proposes_a_database_that_cannot_be_read_now(perfwright: Caller, shop: Path) -> None:
-    with closing(sqlite3.connect(shop)) as other:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        assert "sqlite:///shop.db" in perfwright("init").out
+def test_init_proposes_a_database_that_it_cannot_read(perfwright: Caller, tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    assert "sqlite:///broken.db" in perfwright("init").out
 
 
 def test_init_leaves_nothing_beside_a_database(

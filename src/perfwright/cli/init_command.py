@@ -79,7 +79,9 @@ def _is_database(path: Path) -> bool:
 
 def _is_ledger(path: Path) -> bool:
     """Tell perfwright's own records; a file that cannot be read is not taken for them."""
-    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+    # A plain read-only connection would leave a -wal and a -shm file beside a database at rest.
+    mode = "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as database:
             found = database.execute(
