@@ -154,4 +154,7 @@ class Applier:
         try:
             yield
         finally:
+            # Closing alone leaves the lock with a child that was forked meanwhile and has not
+            # begun its own program yet.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
