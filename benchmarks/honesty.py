@@ -341,7 +341,7 @@ class LiveRun:
 def live_run(bench: LiveBench, *, rng: random.Random) -> LiveRun:
     """Calibrate, then judge equal arms, as a run of `optimize` and then one of `compare` do."""
     clock = SystemClock()
-    calibration = calibrate(bench, design=DESIGN, rng=rng)
+    calibration = calibrate(bench, design=DESIGN, clock=SystemClock(), rng=rng)
     trial = Trial(
         bench=bench,
         design=DESIGN,
