@@ -29,6 +29,8 @@ class IndexFacts:
 
     index: str
     reason: str
+    instead: str | None = None
+    """The index that does its work as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

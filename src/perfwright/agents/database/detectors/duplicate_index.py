@@ -22,7 +22,9 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
                 subject=candidate.name,
                 evidence=f"the same as {twin.name}; takes {format_size(candidate.size_bytes)}",
                 cost=upkeep_ms(artifacts, candidate),
-                facts=IndexFacts(index=candidate.name, reason=f"the same as {twin.name}"),
+                facts=IndexFacts(
+                    index=candidate.name, reason=f"the same as {twin.name}", instead=twin.name
+                ),
             )
 
 

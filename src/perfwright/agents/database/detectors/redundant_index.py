@@ -25,7 +25,9 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
                 cost=upkeep_ms(artifacts, candidate),
                 confidence=0.9,
                 facts=IndexFacts(
-                    index=candidate.name, reason=f"{longer.name} begins with the same columns"
+                    index=candidate.name,
+                    reason=f"{longer.name} begins with the same columns",
+                    instead=longer.name,
                 ),
             )
 

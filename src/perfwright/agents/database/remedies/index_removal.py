@@ -12,19 +12,20 @@ from perfwright.core import Finding, Layer, Proposal, Remedy, Scope
 
 
 def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iterator[Proposal]:
-    """Propose to drop each index that enforces nothing."""
-    for finding in findings:
-        if not isinstance(finding.facts, IndexFacts):
+    """Propose to drop each index that enforces nothing.
+
+    What another removal relies on stays: else a copy would go because of its twin, and then the
+    twin because nobody uses it.
+    """
+    costs = [(f.facts, f.cost) for f in findings if isinstance(f.facts, IndexFacts)]
+    relied_on = {facts.instead for facts, _ in costs}
+    for facts, cost_ms in costs:
+        index = artifacts.catalog.index(facts.index)
+        if index is None or index.name in relied_on or is_protected(index, artifacts.catalog):
             continue
-        index = artifacts.catalog.index(finding.facts.index)
-        if index is not None and not is_protected(index, artifacts.catalog):
-            yield removal_proposal(
-                artifacts,
-                index,
-                remedy="index-removal",
-                reason=finding.facts.reason,
-                cost_ms=finding.cost,
-            )
+        yield removal_proposal(
+            artifacts, index, remedy="index-removal", reason=facts.reason, cost_ms=cost_ms
+        )
 
 
 RULE = Remedy(
