@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from perfwright.agents.database.agent import WRITE_TOLERANCE
 from perfwright.container.config import load_config
 from perfwright.core import (
     Agent,
@@ -22,7 +23,6 @@ from perfwright.core import (
 )
 
 WRITE_METRIC = "write_time"
-DEFAULT_WRITE_TOLERANCE = 0.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Assignment:
 
     target: Target
     workload: Path | None
-    write_tolerance: float = DEFAULT_WRITE_TOLERANCE
+    write_tolerance: float = WRITE_TOLERANCE
 
 
 def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] = ()) -> Assignment:
@@ -165,7 +165,7 @@ def _database_of(folder: Target, url: str | None) -> Target:
 
 def _write_tolerance(guardrails: Sequence[str]) -> float:
     """Read the guardrails that a database run knows: `answers=same` and `write_time<=+N%`."""
-    tolerance = DEFAULT_WRITE_TOLERANCE
+    tolerance = WRITE_TOLERANCE
     for text in guardrails:
         if text.replace(" ", "") == "answers=same":
             continue  # always on: a change that alters an answer is never kept

@@ -12,7 +12,7 @@
     +-- TooFewSamplesError
     +-- ChangeError               a change that cannot be applied
     |   +-- ForbiddenChangeError
-    |   +-- RevertError           always ends the run
+    |   +-- RevertError           nothing was changed; named with what to run by hand
     +-- LedgerError
         +-- LedgerDamagedError
         +-- UnknownRecordError
@@ -119,7 +119,7 @@ class ForbiddenChangeError(ChangeError):
 
 
 class RevertError(ChangeError):
-    """A change could not be taken back: the run ends and says what is left to do by hand."""
+    """A change could not be taken back; nothing was altered. The text says what to run."""
 
     def __init__(self, *, change: str, problem: str, inverse: str) -> None:
         self.inverse = inverse

@@ -25,7 +25,6 @@ from perfwright.agents.database.probes.schedule import (
 )
 from perfwright.core import Arm, Change, Clock, Guardrail, MetricGuard
 
-WRITE_TOLERANCE = 0.10
 STEP_TOLERANCE = 1.3
 MIN_STEPS = 2_000  # a rise of fewer steps per execution is no matter
 MATERIAL_SHARE = 0.005  # of all steps of the workload
@@ -52,7 +51,7 @@ class Setup:
     treated_settings: tuple[str, ...] = ()
     """Statements for the connections of arm B only."""
     change: Change | None = None
-    write_tolerance: float = WRITE_TOLERANCE
+    write_tolerance: float
     whole: bool = False
     """Measure the whole workload, and not only what the change can affect."""
 
