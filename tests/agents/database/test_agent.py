@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from perfwright.agents.database import DatabasePerformanceAgent
+from perfwright.agents.database.sqlite.engine import SqliteEngine
 from perfwright.core import (
     Arm,
     ConfigError,
@@ -23,7 +24,19 @@ from perfwright.core import (
     UnknownTargetError,
 )
 from perfwright.experiments.changes import spec_from_sql
-from tests.agents.database.databases import logical_state, make_shop, write_workload
+from tests.agents.database.sqlite_databases import logical_state, make_shop, write_workload
+
+
+def kept_folder(agent: DatabasePerformanceAgent) -> Path | None:
+    assert isinstance(agent._engine, SqliteEngine)
+    return agent._engine._folder
+
+
+def folder_of(agent: DatabasePerformanceAgent) -> Path:
+    folder = kept_folder(agent)
+    assert folder is not None
+    return folder
+
 
 DECOYS = """
 create index log_kind on log(kind);
@@ -153,8 +166,7 @@ def test_a_plan_that_got_worse_fails_the_check(agent: DatabasePerformanceAgent) 
 def test_other_rows_fail_the_check(agent: DatabasePerformanceAgent) -> None:
     bench = agent.bench(None)
     try:
-        folder = agent._folder
-        assert folder is not None
+        folder = folder_of(agent)
         with closing(sqlite3.connect(folder / "b.db")) as other:
             other.execute("update orders set total = -1 where customer_id = 3")
             other.commit()
@@ -177,8 +189,7 @@ def test_a_kept_change_is_in_both_arms(agent: DatabasePerformanceAgent) -> None:
 
 def test_a_closed_bench_leaves_the_arm_as_it_was(agent: DatabasePerformanceAgent) -> None:
     agent.examine()
-    folder = agent._folder
-    assert folder is not None
+    folder = folder_of(agent)
     bench = agent.bench(user_change(agent, "create index i on orders(customer_id)"))
     bench.measure(Arm.B)
     bench.close()
@@ -216,8 +227,7 @@ def test_a_bound_change_changes_the_target(agent: DatabasePerformanceAgent) -> N
 
 def test_closing_removes_the_copies(agent: DatabasePerformanceAgent) -> None:
     agent.examine()
-    folder = agent._folder
-    assert folder is not None
+    folder = folder_of(agent)
     agent.close()
     agent.close()
     assert not folder.exists()
@@ -257,7 +267,7 @@ def test_a_workload_of_another_database_is_refused(tmp_path: Path) -> None:
     agent = DatabasePerformanceAgent(f"sqlite:///{shop}", workload=workload)
     with pytest.raises(ConfigError, match="no such table: elsewhere"):
         agent.examine()
-    assert agent._folder is None
+    assert kept_folder(agent) is None
 
 
 def test_a_missing_target_is_unknown(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from perfwright.agents.database import DatabasePerformanceAgent
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.registry import judge
-from tests.agents.database.databases import make_shop, write_workload
+from tests.agents.database.sqlite_databases import make_shop, write_workload
 
 
 def test_artifacts_survive_being_saved(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from perfwright.agents.database.examples import index
 from perfwright.agents.database.naming import quote
 from perfwright.core import ChangeSpec
 from perfwright.experiments.changes import SqliteChange
-from tests.agents.database.databases import catalog_of, logical_state, make_shop
+from tests.agents.database.sqlite_databases import catalog_of, logical_state, make_shop
 
 INDEXES = '''
 create index "by ""state""" on orders(state, placed desc);

@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.server import ServerState
 
 Parameters = tuple[object, ...] | dict[str, object] | None
-Operator = Literal["=", "in", "null", "join", "range", "prefix"]
-"""How a term restricts its operand; `join`: equal to a column of another table."""
+Operator = Literal[
+    "=", "in", "null", "join", "range", "prefix", "like", "contains", "keys", "overlap", "match"
+]
+"""How a term restricts its operand.
+
+`join`: equal to a column of another table; `prefix`: LIKE 'x%'. The last five are PostgreSQL's
+and need an inverted index: `like`: a pattern that begins with a wildcard, or ILIKE, or a regular
+expression; `contains`: `@>`; `keys`: `?`, `?|`, `?&`; `overlap`: `&&`; `match`: `@@`.
+"""
+INVERTED = frozenset({"like", "contains", "keys", "overlap", "match"})
+"""What only an inverted index (GIN) answers."""
 EQUALITIES = frozenset({"=", "in", "null", "join"})
 
 
@@ -92,6 +102,16 @@ class PlanStep:
     covering: bool = False
     automatic: bool = False
     """The index is built anew for each execution."""
+    expected_rows: float | None = None
+    """PostgreSQL only: rows that the planner expected, over all loops."""
+    rows: float | None = None
+    """PostgreSQL only: rows that there were, over all loops; None where it was not executed."""
+    removed: float = 0.0
+    """PostgreSQL only: rows that were fetched and then thrown away by a condition."""
+    pages: float = 0.0
+    """PostgreSQL only: buffers that the step touched, without those of its inner steps."""
+    condition: str = ""
+    """PostgreSQL only: the condition that was checked row by row, as EXPLAIN writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +121,11 @@ class Cost:
     ms: float
     """Best of a few runs."""
     steps: float
-    """Instructions of SQLite's virtual machine."""
+    """Work that does not move with the load: instructions of SQLite's virtual machine; for
+    PostgreSQL `work_of` its buffers and rows."""
     rows: float
     pages: float = 0.0
-    """Pages that a write touches."""
+    """SQLite: pages that a write touches. PostgreSQL: buffers that a read or write touches."""
     timed_out: bool = False
     """The statement was stopped: the figures are lower bounds."""
 
@@ -161,6 +182,8 @@ class DatabaseArtifacts:
     """None when no workload was given; costliest first."""
     term_counts: tuple[TermCount, ...] = ()
     cache: CacheTrial | None = None
+    server: ServerState | None = None
+    """None for SQLite."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from perfwright.agents.database.naming import quote
+
+Dialect = Literal["sqlite", "postgres"]
+"""How statements of a database are written; also sqlglot's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +21,46 @@ class Column:
     key_position: int = 0
     """Place in the primary key, from 1; 0 for the columns outside of it."""
     generated: bool = False
+    collation: str | None = None
+    """None for the database's own; `C` sorts by bytes, so it serves `LIKE 'x%'`."""
+    statistics: ColumnStatistics | None = None
+    """None for SQLite, and where PostgreSQL has none yet or does not show them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnStatistics:
+    """What ANALYZE of PostgreSQL knows about one column (`pg_stats`)."""
+
+    null_share: float = 0.0
+    """Rows without a value, 0 to 1."""
+    distinct: float = 0.0
+    """Different values; PostgreSQL's negative form is already turned into a number."""
+    correlation: float = 0.0
+    """-1 to 1: how far the order of the rows on disk follows that of the values."""
+    width_bytes: float = 0.0
+    common: tuple[tuple[str, float], ...] = ()
+    """The most common values in text form, with the share of rows of each, largest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableActivity:
+    """What PostgreSQL counted for one table since its statistics were reset."""
+
+    sequential_scans: int = 0
+    index_scans: int = 0
+    inserted: int = 0
+    updated: int = 0
+    hot_updated: int = 0
+    """Updates that touched no index."""
+    deleted: int = 0
+    live_rows: int = 0
+    dead_rows: int = 0
+    modified_rows: int = 0
+    """Changed since the last ANALYZE, by hand or automatic."""
+    analyzed: bool = True
+    """Whether ANALYZE, by hand or automatic, ever ran."""
+    vacuumed: bool = True
+    """Whether VACUUM, by hand or automatic, ever ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +68,8 @@ class Table:
     """One table."""
 
     name: str
+    """Unique within the catalog: as the statements of the workload may call it, so without its
+    schema where the search path finds it, else as `schema.name`."""
     columns: tuple[Column, ...]
     rows: int = 0
     """Counted, or estimated where counting took too long."""
@@ -31,7 +79,26 @@ class Table:
     rowid_alias: str | None = None
     """The column that is the rowid: every index ends with it for free."""
     virtual: bool = False
+    """It cannot be indexed: a virtual or foreign table."""
     sql: str = ""
+    schema: str = ""
+    """Empty for SQLite."""
+    bare_name: str = ""
+    """The name within its schema; empty for SQLite, where `name` is that."""
+    partitioned: bool = False
+    """Its rows are in other tables, its partitions."""
+    partition_of: str | None = None
+    """`name` of the partitioned table that it belongs to."""
+    visible_share: float = 0.0
+    """Pages that an index-only scan need not visit, 0 to 1 (PostgreSQL's visibility map)."""
+    activity: TableActivity | None = None
+
+    @property
+    def relation(self) -> str:
+        """Its name in SQL: quoted, with its schema where there are schemas."""
+        if not self.schema:
+            return quote(self.name)
+        return f"{quote(self.schema)}.{quote(self.bare_name or self.name)}"
 
     def column(self, name: str) -> Column | None:
         """Look a column up as SQLite does: without regard to case."""
@@ -53,6 +120,10 @@ class IndexKey:
     """None for an expression, and for the rowid."""
     descending: bool = False
     collation: str = "BINARY"
+    text: str = ""
+    """PostgreSQL only: the column or expression as `pg_get_indexdef` writes it."""
+    operator_class: str = ""
+    """PostgreSQL only: empty for the default one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +138,32 @@ class Index:
     """It belongs to a PRIMARY KEY or UNIQUE constraint."""
     partial: bool = False
     sql: str = ""
-    """As it was created; empty for the automatic ones."""
+    """As it was created; empty for the automatic ones of SQLite. PostgreSQL: `pg_get_indexdef`."""
     size_bytes: int = 0
+    schema: str = ""
+    """Empty for SQLite."""
+    bare_name: str = ""
+    """The name within its schema; empty for SQLite, where `name` is that."""
+    method: str = "btree"
+    included: tuple[str, ...] = ()
+    """Columns that are only carried along (INCLUDE)."""
+    where: str = ""
+    """PostgreSQL only: the condition of a partial index."""
+    valid: bool = True
+    """False for what a failed CREATE INDEX CONCURRENTLY left."""
+    replica_identity: bool = False
+    clustered: bool = False
+    partition_of: str | None = None
+    """`name` of the partitioned index that it is attached to."""
+    scans: int | None = None
+    """Times it was used since the statistics were reset; None: unknown."""
+
+    @property
+    def relation(self) -> str:
+        """Its name in SQL: quoted, with its schema where there are schemas."""
+        if not self.schema:
+            return quote(self.name)
+        return f"{quote(self.schema)}.{quote(self.bare_name or self.name)}"
 
     @property
     def columns(self) -> tuple[str | None, ...]:
@@ -125,11 +220,39 @@ class View:
 
     name: str
     sql: str
+    schema: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedStatistics:
+    """One object of CREATE STATISTICS."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """`ndistinct`, `dependencies`, `mcv`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """Everything that the schema says."""
+
+    dialect: Dialect = "sqlite"
+    major: int = 0
+    """PostgreSQL's major version, such as 15; 0 for SQLite."""
+    search_path: tuple[str, ...] = ()
+    """Schemas in which an unqualified name is looked up, in order."""
+    extensions: frozenset[str] = frozenset()
+    """Extensions of PostgreSQL that are installed in this database."""
+    available_extensions: frozenset[str] = frozenset()
+    """Those that CREATE EXTENSION could add."""
+    extended_statistics: tuple[ExtendedStatistics, ...] = ()
+    statistics_age_s: float | None = None
+    """Seconds since PostgreSQL's counters were reset; None: never, or unknown."""
+    is_replica: bool = False
+    """The server replays another one: nothing can be written, and scans on the other count, too."""
+    has_replicas: bool = False
 
     tables: tuple[Table, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -141,6 +264,7 @@ class Catalog:
     histograms: tuple[HistogramRow, ...] = ()
     page_size: int = 4096
     page_count: int = 0
+    """PostgreSQL: the size of the database in pages."""
     version: str = ""
 
     @property
@@ -152,6 +276,20 @@ class Catalog:
         """Look a table up without regard to case."""
         folded = name.casefold()
         return next((t for t in self.tables if t.name.casefold() == folded), None)
+
+    def mentioned(self, name: str, *, schema: str = "") -> Table | None:
+        """Look up what a statement mentions, with or without a schema."""
+        if not schema:
+            return self.table(name)
+        folded = (schema.casefold(), name.casefold())
+        return next(
+            (
+                t
+                for t in self.tables
+                if (t.schema.casefold(), (t.bare_name or t.name).casefold()) == folded
+            ),
+            None if self.dialect == "postgres" else self.table(name),
+        )
 
     def index(self, name: str) -> Index | None:
         """Look an index up by its exact name."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from perfwright.agents.database.bench import SqliteBench
-from perfwright.agents.database.probes.schedule import Item
+from perfwright.agents.database.engine import DatabaseBench
+from perfwright.agents.database.schedule import Item
 from perfwright.core import Arm
 
 _ROUNDS = 5
 _QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
-def measure_levels(bench: SqliteBench) -> Mapping[str, tuple[float, float]]:
+def measure_levels(bench: DatabaseBench) -> Mapping[str, tuple[float, float]]:
     """Measure both arms in turns; each statement counts with its median time.
 
     Returns:

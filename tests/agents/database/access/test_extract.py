@@ -10,7 +10,7 @@ from perfwright.agents.database.access import Analysis, analyse
 from perfwright.agents.database.artifacts import Access
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.workload import Execution, ShapeCollector
-from tests.agents.database.databases import catalog_of, make_shop
+from tests.agents.database.sqlite_databases import catalog_of, make_shop
 
 TRIGGER = (
     "create trigger audit after delete on customer begin "

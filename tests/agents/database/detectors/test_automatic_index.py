@@ -5,7 +5,7 @@ from __future__ import annotations
 from perfwright.agents.database.artifacts import Access
 from perfwright.agents.database.detectors.automatic_index import find
 from perfwright.agents.database.examples import artifacts, read
-from perfwright.agents.database.probes.plans import parse_line
+from perfwright.agents.database.sqlite.probes.plans import parse_line
 
 
 def test_an_automatic_index_on_a_subquery_is_not_found() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from perfwright.agents.database.artifacts import Parameters, Sample
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.probes.room import room_for
-from tests.agents.database.databases import catalog_of, make_shop
+from perfwright.agents.database.room import room_for
+from tests.agents.database.sqlite_databases import catalog_of, make_shop
 
 
 @pytest.fixture(scope="module")

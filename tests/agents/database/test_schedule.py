@@ -9,7 +9,7 @@ import pytest
 from perfwright.agents.database.artifacts import Access, Cost, Observation, Sample
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.examples import read, write
-from perfwright.agents.database.probes.schedule import MIN_WRITES, RUN_MS, plan_run
+from perfwright.agents.database.schedule import MIN_WRITES, RUN_MS, plan_run
 
 SAMPLES = tuple(Sample(sql=f"select {i}") for i in range(20))
 

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
 from perfwright.agents.database.balance import few_writes
-from perfwright.agents.database.probes.answers import TooSlowError, differs
-from perfwright.agents.database.probes.arms import TreatedArm, changed_tables, fingerprint
-from perfwright.agents.database.probes.catalog import object_sizes
-from perfwright.agents.database.probes.connection import open_scratch
-from perfwright.agents.database.probes.observation import spread
-from perfwright.agents.database.probes.plans import explain
-from perfwright.agents.database.probes.replay import Execution, Replayer
-from perfwright.agents.database.probes.room import room_for
-from perfwright.agents.database.probes.schedule import (
+from perfwright.agents.database.room import room_for
+from perfwright.agents.database.schedule import (
     STATEMENT_CAP_S,
     Item,
     Schedule,
     plan_run,
+    spread,
 )
+from perfwright.agents.database.sqlite.probes.answers import TooSlowError, differs
+from perfwright.agents.database.sqlite.probes.arms import TreatedArm, changed_tables, fingerprint
+from perfwright.agents.database.sqlite.probes.catalog import object_sizes
+from perfwright.agents.database.sqlite.probes.connection import open_scratch
+from perfwright.agents.database.sqlite.probes.plans import explain
+from perfwright.agents.database.sqlite.probes.replay import Execution, Replayer
 from perfwright.core import Arm, Change, Clock, Guardrail, MetricGuard
 
 STEP_TOLERANCE = 1.3

@@ -11,7 +11,7 @@ import pytest
 
 from perfwright.agents.database.artifacts import Access, Sample
 from perfwright.agents.database.examples import read
-from perfwright.agents.database.probes.answers import TooSlowError, answer_of, differs
+from perfwright.agents.database.sqlite.probes.answers import TooSlowError, answer_of, differs
 
 ROWS = """
 create table t(id integer primary key, a, b);

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from perfwright.agents.database.artifacts import CacheTrial, Observation
-from perfwright.agents.database.probes.observation import spread
-from perfwright.agents.database.probes.replay import Replayer
+from perfwright.agents.database.schedule import spread
+from perfwright.agents.database.sqlite.probes.replay import Replayer
 
 MIN_BYTES = 8 * 2**20  # smaller files stay in SQLite's own 2 MB and the system's cache well enough
 MAX_CACHE_KIB = 65_536

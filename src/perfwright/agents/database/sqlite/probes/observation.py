@@ -17,9 +17,10 @@ from perfwright.agents.database.artifacts import (
 )
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.naming import quote
-from perfwright.agents.database.probes.plans import explain
-from perfwright.agents.database.probes.replay import Execution, Replayer, interrupted_after
-from perfwright.agents.database.probes.room import room_for
+from perfwright.agents.database.room import room_for
+from perfwright.agents.database.schedule import spread
+from perfwright.agents.database.sqlite.probes.plans import explain
+from perfwright.agents.database.sqlite.probes.replay import Execution, Replayer, interrupted_after
 from perfwright.core import Progress
 
 STATEMENT_LIMIT_S = 2.0  # for one statement; a hopeless one is charged this and kept
@@ -134,14 +135,6 @@ def cascade(table: str, catalog: Catalog) -> set[str]:
                 found.add(key.table)
                 open_tables.append(key.table)
     return found
-
-
-def spread(samples: tuple[Sample, ...], limit: int) -> tuple[Sample, ...]:
-    """Pick up to `limit` samples, evenly over their order, which goes by time."""
-    if len(samples) <= limit:
-        return samples
-    step = len(samples) / limit
-    return tuple(samples[int((number + 0.5) * step)] for number in range(limit))
 
 
 def _average(runs: list[Execution]) -> Cost:

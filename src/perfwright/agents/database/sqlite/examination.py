@@ -10,14 +10,14 @@ from perfwright.agents.database.artifacts import CacheTrial, DatabaseArtifacts, 
 from perfwright.agents.database.balance import FEW_WRITES
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.choosing import choose
-from perfwright.agents.database.probes.arms import fresh_copy
-from perfwright.agents.database.probes.catalog import read_catalog
-from perfwright.agents.database.probes.connection import open_scratch, target_errors
-from perfwright.agents.database.probes.observation import Observer
-from perfwright.agents.database.probes.replay import Replayer
-from perfwright.agents.database.probes.scratch import copy_target
-from perfwright.agents.database.probes.settings import try_larger_cache
-from perfwright.agents.database.probes.trials import ScratchTrials
+from perfwright.agents.database.sqlite.probes.arms import fresh_copy
+from perfwright.agents.database.sqlite.probes.catalog import read_catalog
+from perfwright.agents.database.sqlite.probes.connection import open_scratch, target_errors
+from perfwright.agents.database.sqlite.probes.observation import Observer
+from perfwright.agents.database.sqlite.probes.replay import Replayer
+from perfwright.agents.database.sqlite.probes.scratch import copy_target
+from perfwright.agents.database.sqlite.probes.settings import try_larger_cache
+from perfwright.agents.database.sqlite.probes.trials import ScratchTrials
 from perfwright.agents.database.whatif import Trial, Trials
 from perfwright.agents.database.workload import load_workload
 from perfwright.core import ChangeSpec, Clock, ConfigError, Progress, Proposal, Target

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from perfwright.agents.database.artifacts import Observation, Sample
 from perfwright.agents.database.parsing import ParseFailure, parse_sql
-from perfwright.agents.database.probes.replay import interrupted_after
+from perfwright.agents.database.sqlite.probes.replay import interrupted_after
 
 MAX_ROWS = 50_000  # of one answer
 DIGITS = 12  # of a float: sums are added up in the order of the plan

@@ -13,17 +13,17 @@ from statistics import fmean
 
 from perfwright.agents.database.artifacts import Observation, Sample
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.probes.cascades import HiddenCascades
-from perfwright.agents.database.probes.catalog import index_bytes
-from perfwright.agents.database.probes.observation import (
+from perfwright.agents.database.room import room_for
+from perfwright.agents.database.schedule import spread
+from perfwright.agents.database.sqlite.probes.cascades import HiddenCascades
+from perfwright.agents.database.sqlite.probes.catalog import index_bytes
+from perfwright.agents.database.sqlite.probes.observation import (
     MAX_READS,
     MAX_WRITES,
     STATEMENT_LIMIT_S,
-    spread,
 )
-from perfwright.agents.database.probes.plans import explain
-from perfwright.agents.database.probes.replay import Execution, Replayer
-from perfwright.agents.database.probes.room import room_for
+from perfwright.agents.database.sqlite.probes.plans import explain
+from perfwright.agents.database.sqlite.probes.replay import Execution, Replayer
 from perfwright.agents.database.whatif import Trial
 from perfwright.core import ChangeSpec
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.probes.catalog import read_catalog
+from perfwright.agents.database.sqlite.probes.catalog import read_catalog
 
 SCHEMA = """
 create table customer(id integer primary key, name text not null, country text);

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from perfwright.agents.database.probes.connection import (
+from perfwright.agents.database.sqlite.probes.connection import (
     BUSY_TIMEOUT_S,
     open_read_only,
     target_errors,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfwright.agents.database.artifacts import Sample
-from perfwright.agents.database.probes.connection import open_scratch
+from perfwright.agents.database.sqlite.probes.connection import open_scratch
 from perfwright.core import Clock, SystemClock
 
 _COARSE = 1_000

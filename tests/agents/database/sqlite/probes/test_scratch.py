@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from perfwright.agents.database.probes import scratch
-from perfwright.agents.database.probes.scratch import copy_target
+from perfwright.agents.database.sqlite.probes import scratch
+from perfwright.agents.database.sqlite.probes.scratch import copy_target
 from perfwright.core import BusyTargetError, SystemClock, TargetError, UnreadableTargetError
-from tests.agents.database.databases import logical_state, make_shop
+from tests.agents.database.sqlite_databases import logical_state, make_shop
 
 
 def copy(source: Path, target: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_wal_that_is_not_written_back_is_copied_too(tmp_path: Path) -> None:
 
 def test_a_locked_database_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scratch, "BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("perfwright.agents.database.probes.connection.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("perfwright.agents.database.sqlite.probes.connection.BUSY_TIMEOUT_S", 0.1)
     shop = make_shop(tmp_path / "shop.db")
     with closing(sqlite3.connect(shop, isolation_level=None)) as other:
         other.execute("begin exclusive")

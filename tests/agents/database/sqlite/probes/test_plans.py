@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perfwright.agents.database.artifacts import PlanStep
-from perfwright.agents.database.probes.plans import parse_line
+from perfwright.agents.database.sqlite.probes.plans import parse_line
 
 
 @pytest.mark.parametrize(

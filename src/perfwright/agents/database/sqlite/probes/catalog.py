@@ -17,7 +17,7 @@ from perfwright.agents.database.catalog import (
     View,
 )
 from perfwright.agents.database.naming import quote
-from perfwright.agents.database.probes.replay import interrupted_after
+from perfwright.agents.database.sqlite.probes.replay import interrupted_after
 
 COUNT_LIMIT_S = 5.0  # for counting the rows of one table; then the highest rowid stands in
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from perfwright.agents.database.artifacts import Sample
-from perfwright.agents.database.probes.connection import open_scratch
-from perfwright.agents.database.probes.replay import Replayer
-from tests.agents.database.databases import logical_state, make_shop
+from perfwright.agents.database.sqlite.probes.connection import open_scratch
+from perfwright.agents.database.sqlite.probes.replay import Replayer
+from tests.agents.database.sqlite_databases import logical_state, make_shop
 
 
 @pytest.fixture

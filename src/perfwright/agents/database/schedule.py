@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from perfwright.agents.database.artifacts import Observation, Sample
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.probes.observation import spread
-from perfwright.agents.database.probes.room import room_for
+from perfwright.agents.database.room import room_for
 
 RUN_MS = 60.0  # wanted length of one run; a pair of them is then well below the machine's drift
 SHORTEST_MS = 10.0
@@ -93,3 +92,11 @@ def _expected_ms(observation: Observation) -> float:
         return 0.0
     overhead = WRITE_OVERHEAD_MS if observation.shape.write else 0.0
     return min(cost.ms, STATEMENT_CAP_S * 1e3) + overhead
+
+
+def spread(samples: tuple[Sample, ...], limit: int) -> tuple[Sample, ...]:
+    """Pick up to `limit` samples, evenly over their order, which goes by time."""
+    if len(samples) <= limit:
+        return samples
+    step = len(samples) / limit
+    return tuple(samples[int((number + 0.5) * step)] for number in range(limit))

@@ -1,0 +1,146 @@
+"""A private PostgreSQL server on a free port, for benchmarks and tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+QUIET: Mapping[str, str] = {
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "autovacuum": "off",
+    "fsync": "off",
+    "shared_buffers": "512MB",
+    "max_connections": "40",
+}
+"""Settings under which the same statement touches the same pages each time."""
+
+
+class NoServerError(RuntimeError):
+    """PostgreSQL's server programs are not installed."""
+
+
+@dataclass(slots=True)
+class PrivateServer:
+    """A running server; everybody on this machine may connect, without a password."""
+
+    folder: Path
+    port: int
+    programs: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def url(self, database: str = "postgres", *, user: str = "postgres") -> str:
+        """URL of one of its databases."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def dsn(self) -> str:
+        """Keywords for libpq, without a database."""
+        return f"host=127.0.0.1 port={self.port} user=postgres"
+
+    @property
+    def pid(self) -> int:
+        """The postmaster."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._control("start", "-w", "-l", str(self.folder / "log"))
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: `smart`, `fast` or `immediate`."""
+        self._control("stop", "-w", "-m", mode)
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop it, and start it again on the same port."""
+        self._control("restart", "-w", "-m", mode, "-l", str(self.folder / "log"))
+
+    def _control(self, *arguments: str) -> None:
+        data = str(self.folder / "data")
+        run_unprivileged([str(self.programs / "pg_ctl"), "-D", data, *arguments])
+
+
+def find_programs() -> Path:
+    """Return the folder of `initdb` and `postgres`, the newest version first.
+
+    Raises:
+        NoServerError: If there are none.
+    """
+    debian = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True
+    )
+    on_path = shutil.which("initdb")
+    for folder in (*debian, *([Path(on_path).parent] if on_path else [])):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise NoServerError("no PostgreSQL server; on Debian: apt-get install postgresql")
+
+
+@contextmanager
+def private_server(settings: Mapping[str, str] = QUIET) -> Iterator[PrivateServer]:
+    """Run a new, empty server as long as the context lasts.
+
+    Raises:
+        NoServerError: If PostgreSQL's server programs are not installed.
+    """
+    programs = find_programs()
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    try:
+        data = folder / "data"
+        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+        run_unprivileged([str(programs / "initdb"), "-D", str(data), "--no-sync", *options])
+        port = _free_port()
+        chosen = {
+            "port": str(port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(folder),
+            "shared_preload_libraries": "pg_stat_statements",
+            **settings,
+        }
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
+        server = PrivateServer(folder, port, programs, chosen)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_unprivileged(command: list[str]) -> None:
+    """Run a program as `postgres` where we are root, which the server refuses to be."""
+    root = os.geteuid() == 0
+    done = subprocess.run(
+        command,
+        user="postgres" if root else None,
+        group="postgres" if root else None,
+        extra_groups=[] if root else None,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # a pipe would be kept open by the server
+        stderr=subprocess.PIPE if command[0].endswith("initdb") else subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr or ''}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

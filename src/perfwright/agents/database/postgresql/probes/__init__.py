@@ -1,0 +1,1 @@
+"""Everything of the PostgreSQL engine that touches a server."""

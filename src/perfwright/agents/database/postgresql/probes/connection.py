@@ -1,0 +1,128 @@
+"""Connections to PostgreSQL: the target is opened read-only, copies as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from perfwright.core import (
+    ConfigError,
+    MissingExtraError,
+    Target,
+    TargetError,
+    UnreadableTargetError,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+
+NAME = "perfwright"
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 30.0
+LOCK_TIMEOUT_S = 1.0
+MASKED = ":***@"
+
+
+def require_driver() -> None:
+    """Refuse to go on without psycopg.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(feature="PostgreSQL", extra="postgres") from error
+
+
+def open_target(target: Target) -> Connection:
+    """Open the target read-only, with limits that no statement of ours can exceed.
+
+    The password comes from the environment (`PGPASSWORD`), `~/.pgpass` or a service file.
+
+    Raises:
+        MissingExtraError: If psycopg is not installed.
+        UnreadableTargetError: If it cannot be connected to.
+    """
+    options = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{READ_TIMEOUT_S * 1e3:.0f}",
+        "lock_timeout": f"{LOCK_TIMEOUT_S * 1e3:.0f}",
+        "idle_in_transaction_session_timeout": "600000",
+    }
+    return open_database(target.location, options=options)
+
+
+def open_database(url: str, *, options: dict[str, str] | None = None) -> Connection:
+    """Open a database in autocommit, with settings for the session.
+
+    Values are sent as literals, as most programs do, so that plans are made for them.
+
+    Raises:
+        MissingExtraError: If psycopg is not installed.
+        UnreadableTargetError: If it cannot be connected to.
+    """
+    require_driver()
+    import psycopg
+
+    given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
+    try:
+        return psycopg.connect(
+            url.replace(MASKED, "@"),
+            autocommit=True,
+            prepare_threshold=None,
+            cursor_factory=psycopg.ClientCursor,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=NAME,
+            options=given,
+        )
+    except psycopg.Error as error:
+        raise UnreadableTargetError(
+            target=url, problem=first_line(error), remedy=_remedy(str(error))
+        ) from error
+
+
+@contextmanager
+def target_errors(target: str) -> Iterator[None]:
+    """Turn errors of the driver into a `TargetError` that names the target."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise TargetError(
+            target=target, problem=first_line(error), remedy="check the server and its log"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message, which is all that a sentence has room for."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _remedy(text: str) -> str:
+    if "password" in text:
+        return "set PGPASSWORD, or name the password in ~/.pgpass"
+    if "does not exist" in text:
+        return "check the names of database and role"
+    if "timeout" in text or "refused" in text or "translate host" in text:
+        return "check host and port, and that the server runs"
+    return "check the URL"
+
+
+def refuse_bad_url(url: str) -> None:
+    """Refuse a URL that libpq does not understand.
+
+    Raises:
+        ConfigError: With the reason.
+    """
+    require_driver()
+    import psycopg
+
+    try:
+        psycopg.conninfo.conninfo_to_dict(url.replace(MASKED, "@"))
+    except psycopg.Error as error:
+        raise ConfigError(field="target", value=url, problem=first_line(error)) from None

@@ -1,0 +1,1 @@
+"""SQLite: probes, bench and engine."""
