@@ -17,6 +17,7 @@ demo: $(READY) ## Seed the demo shop, optimize its database, show before and aft
 	$(BIN)/perfwright demo
 
 test: $(READY) ## Run the test suite
+	scripts/install_postgresql.sh
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## Check format, style, types and import contracts

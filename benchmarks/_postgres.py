@@ -24,8 +24,16 @@ QUIET: Mapping[str, str] = {
 """Settings under which the same statement touches the same pages each time."""
 
 
+REQUIRED = "PERFWRIGHT_REQUIRE_POSTGRESQL"
+"""Environment variable; set where a server must be had, as in CI."""
+
+
 class NoServerError(RuntimeError):
-    """PostgreSQL's server programs are not installed."""
+    """PostgreSQL's server programs are not installed: a test is skipped, a benchmark says so."""
+
+
+class RequiredServerError(RuntimeError):
+    """They are not installed, and were required: nothing is skipped."""
 
 
 @dataclass(slots=True)
@@ -73,6 +81,7 @@ def find_programs() -> Path:
 
     Raises:
         NoServerError: If there are none.
+        RequiredServerError: If there are none, and `PERFWRIGHT_REQUIRE_POSTGRESQL` is set.
     """
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True
@@ -81,7 +90,13 @@ def find_programs() -> Path:
     for folder in (*debian, *([Path(on_path).parent] if on_path else [])):
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
-    raise NoServerError("no PostgreSQL server; on Debian: apt-get install postgresql")
+    raise _missing("no PostgreSQL server programs: run scripts/install_postgresql.sh")
+
+
+def _missing(problem: str) -> RuntimeError:
+    if os.environ.get(REQUIRED):
+        return RequiredServerError(f"{problem} ({REQUIRED} is set)")
+    return NoServerError(problem)
 
 
 @contextmanager
@@ -90,13 +105,14 @@ def private_server(settings: Mapping[str, str] = QUIET) -> Iterator[PrivateServe
 
     Raises:
         NoServerError: If PostgreSQL's server programs are not installed.
+        RequiredServerError: The same where a server is required.
     """
     programs = find_programs()
+    account = _account()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(folder, account.pw_uid, account.pw_gid)
     try:
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
         data = folder / "data"
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
         run_unprivileged([str(programs / "initdb"), "-D", str(data), "--no-sync", *options])
@@ -118,6 +134,16 @@ def private_server(settings: Mapping[str, str] = QUIET) -> Iterator[PrivateServe
             server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom the server runs as where we are root; None: as we do."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        raise _missing("PostgreSQL refuses to run as root, and there is no user postgres") from None
 
 
 def run_unprivileged(command: list[str]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.postgresql"]
+
 # Hypothesis fails an example that takes over 200 ms, which on a busy machine is any example.
 # pytest-timeout stops what hangs. `settings()` keeps the reproducible profile that CI=true selects.
 settings.register_profile("perfwright", settings(), deadline=None)

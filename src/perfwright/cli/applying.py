@@ -28,8 +28,16 @@ def apply_kept(
     workspace: Workspace,
     yes: bool,
     only: Sequence[ExperimentRecord] | None = None,
+    watch_s: float | None = None,
 ) -> tuple[ChangeEntry, ...]:
     """Show the plan, ask, and make the proven changes of a run one after the other.
+
+    Args:
+        record: The run.
+        workspace: Its ledger.
+        yes: Do not ask.
+        only: These of its experiments; None for all that were kept.
+        watch_s: How long the traffic of a server is watched after each; None for the default.
 
     Raises:
         ChangeError: If one cannot be made; those before it stay, the rest is not begun.
@@ -53,7 +61,8 @@ def apply_kept(
     if not yes and not _confirmed():
         return ()
     return tuple(
-        _apply_one(experiment, record=record, workspace=workspace) for experiment in planned
+        _apply_one(experiment, record=record, workspace=workspace, watch_s=watch_s)
+        for experiment in planned
     )
 
 
@@ -71,7 +80,11 @@ def _confirmed() -> bool:
 
 
 def _apply_one(
-    experiment: ExperimentRecord, *, record: RunRecord, workspace: Workspace
+    experiment: ExperimentRecord,
+    *,
+    record: RunRecord,
+    workspace: Workspace,
+    watch_s: float | None,
 ) -> ChangeEntry:
     earlier = [entry for entry in workspace.ledger.changes() if entry.experiment == experiment.id]
     entry = ChangeEntry(
@@ -82,7 +95,8 @@ def _apply_one(
         spec=experiment.proposal.change,
         state=ChangeState.INTENDED,
     )
-    done = workspace.applier.apply(with_present_inverse(entry))
+    present = with_present_inverse(entry)
+    done = workspace.applier.apply(present, guard=workspace.guard(present, watch_s=watch_s))
     messages().print(
         f"applied {done.id}: {done.spec.summary}  (undo: perfwright undo {done.id})",
         style="green",

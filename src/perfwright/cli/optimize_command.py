@@ -13,7 +13,9 @@ from perfwright.cli.options import (
     json_option,
     ledger_option,
     quality_option,
+    scratch_option,
     seed_option,
+    watch_option,
     workload_option,
 )
 from perfwright.cli.running import carry_out, exit_code, open_and_report
@@ -29,6 +31,7 @@ DEFAULT_BUDGETS = {Scope.QUICK_WIN: "5m", Scope.COMPREHENSIVE: "60m"}
 @click.command("optimize")
 @click.argument("target")
 @workload_option
+@scratch_option
 @click.option(
     "--goal",
     "goals",
@@ -47,6 +50,7 @@ DEFAULT_BUDGETS = {Scope.QUICK_WIN: "5m", Scope.COMPREHENSIVE: "60m"}
 @quality_option
 @click.option("--apply", "do_apply", is_flag=True, help="Make what is proven on the real target.")
 @click.option("--yes", is_flag=True, help="With --apply: do not ask.")
+@watch_option
 @seed_option
 @ledger_option
 @json_option
@@ -54,12 +58,14 @@ def command(
     target: str,
     *,
     workload: Path | None,
+    scratch_url: str | None,
     goals: tuple[str, ...],
     scope: str,
     budget: str | None,
     quality: tuple[str, ...],
     do_apply: bool,
     yes: bool,
+    watch_s: float | None,
     seed: int,
     ledger: str | None,
     as_json: bool,
@@ -80,13 +86,13 @@ def command(
         budget=_budget(budget, chosen),
         seed=seed,
     )
-    assignment = resolve(target, workload=workload, quality=quality)
+    assignment = resolve(target, workload=workload, quality=quality, scratch_url=scratch_url)
     check_goals(options.goals, assignment=assignment)
     with open_and_report(ledger) as workspace:
         record = carry_out(assignment, command="optimize", options=options, workspace=workspace)
         show_run(record, as_json=as_json)
         if do_apply:
-            apply_kept(record, workspace=workspace, yes=yes or as_json)
+            apply_kept(record, workspace=workspace, yes=yes or as_json, watch_s=watch_s)
         elif not as_json:
             _say_what_next(record)
     return exit_code(record)

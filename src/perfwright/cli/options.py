@@ -26,7 +26,20 @@ seed_option = click.option(
 workload_option = click.option(
     "--workload",
     type=click.Path(path_type=Path),
-    help="Statements that the target serves: .sql, or JSON lines with sql, params, ms.",
+    help="Statements that the target serves: .sql, JSON lines with sql, params, ms, or a log.",
+)
+scratch_option = click.option(
+    "--scratch-url",
+    metavar="URL",
+    help="PostgreSQL: a database on whose server copies may be made.  [default: a private server]",
+)
+watch_option = click.option(
+    "--watch",
+    "watch_s",
+    type=click.FloatRange(min=0.0, max=86_400.0),
+    metavar="SECONDS",
+    help="PostgreSQL: after each change, watch the traffic and take the change back if statements "
+    "get slower; 0: do not.  [default: 30]",
 )
 budget_option = click.option(
     "--budget", help="Hard caps: '30m,200 experiments,1GiB'.", metavar="CAPS"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from perfwright.cli.console import ERROR, MET, MISSED, UNSURE, messages, show_error
 from perfwright.cli.progress import RunProgress
 from perfwright.container import Assignment, Workspace, build_agents, open_workspace
-from perfwright.core import Outcome, Proposal, SystemClock
+from perfwright.core import Outcome, Proposal, SystemClock, TargetKind
 from perfwright.experiments.ledger import RunRecord
 from perfwright.optimizer import Run, RunOptions
 from perfwright.orchestrator import LocalEngine
@@ -19,7 +19,7 @@ from perfwright.orchestrator import LocalEngine
 
 def open_and_report(location: str | None) -> Workspace:
     """Open the workspace and say what had to be repaired."""
-    workspace = open_workspace(location, clock=SystemClock())
+    workspace = open_workspace(location, clock=SystemClock(), say=_say)
     for entry in workspace.recovered:
         messages().print(
             f"recovered: {entry.spec.summary} was left undecided by a crash and was taken back",
@@ -32,6 +32,10 @@ def open_and_report(location: str | None) -> Workspace:
             f"perfwright undo {entry.id} --forget"
         )
     return workspace
+
+
+def _say(line: str) -> None:
+    messages().print(line, style="dim", markup=False)
 
 
 def carry_out(
@@ -66,6 +70,8 @@ def carry_out(
 def absolute(assignment: Assignment) -> str:
     """The target by a name that stays true from another folder."""
     target = assignment.target
+    if target.kind is not TargetKind.SQLITE:
+        return str(target)
     return str(replace(target, location=str(target.path.absolute())))
 
 

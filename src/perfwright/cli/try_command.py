@@ -12,14 +12,14 @@ from perfwright.cli.options import (
     json_option,
     ledger_option,
     quality_option,
+    scratch_option,
     seed_option,
     workload_option,
 )
 from perfwright.cli.running import carry_out, exit_code, open_and_report
 from perfwright.cli.showing import show_run
-from perfwright.container import resolve
+from perfwright.container import resolve, spec_of_script
 from perfwright.core import ConfigError, Layer, Prediction, Proposal, Risk, Scope, parse_budget
-from perfwright.experiments.changes import spec_from_sql
 from perfwright.optimizer import RunOptions
 
 
@@ -30,9 +30,11 @@ from perfwright.optimizer import RunOptions
     "change_file",
     type=click.Path(path_type=Path),
     required=True,
-    help="An SQL file: CREATE INDEX, DROP INDEX, ANALYZE.",
+    help="An SQL file: CREATE INDEX, DROP INDEX, ANALYZE; for PostgreSQL also CREATE and DROP "
+    "STATISTICS, ALTER ROLE and ALTER DATABASE.",
 )
 @workload_option
+@scratch_option
 @budget_option
 @quality_option
 @seed_option
@@ -43,6 +45,7 @@ def command(
     *,
     change_file: Path,
     workload: Path | None,
+    scratch_url: str | None,
     budget: str | None,
     quality: tuple[str, ...],
     seed: int,
@@ -56,11 +59,11 @@ def command(
     \b
     perfwright try shop.db --change idea.sql --workload workload.jsonl
     """  # noqa: D301 - click looks for the character, which a raw string has not
-    assignment = resolve(target, workload=workload, quality=quality)
+    assignment = resolve(target, workload=workload, quality=quality, scratch_url=scratch_url)
     proposal = Proposal(
         layer=Layer.DATABASE,
         remedy="user",
-        change=spec_from_sql(assignment.target.path, _read(change_file)),
+        change=spec_of_script(assignment.target, _read(change_file)),
         predicted=Prediction(metric="workload", ratio=1.0, gain=0.0, basis="none: a user's idea"),
         risk=Risk.MEDIUM,
         scope=Scope.QUICK_WIN,

@@ -12,6 +12,7 @@ from perfwright.container.workspace import (
     Workspace,
     bind_change,
     open_workspace,
+    spec_of_script,
     with_present_inverse,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "multi_agent_profiler",
     "open_workspace",
     "resolve",
+    "spec_of_script",
     "with_present_inverse",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from perfwright.core import (
     UnreadableTargetError,
     parse_goal,
     parse_target,
+    password_of,
 )
 
 WRITE_METRIC = "write_time"
@@ -32,10 +34,21 @@ class Assignment:
     target: Target
     workload: Path | None
     write_tolerance: float = WRITE_TOLERANCE
+    scratch_url: str | None = None
+    """PostgreSQL: where copies may be made; None: on a private server."""
 
 
-def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] = ()) -> Assignment:
+def resolve(
+    text: str,
+    *,
+    workload: Path | None = None,
+    quality: Sequence[str] = (),
+    scratch_url: str | None = None,
+) -> Assignment:
     """Turn what the user gave into what the agents need; a folder is read for its configuration.
+
+    The password of a database URL moves into this process's environment, where the driver and
+    its child processes find it, and nowhere else.
 
     Raises:
         TargetError: If there is nothing that an agent can look at.
@@ -43,6 +56,7 @@ def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] =
         GrammarError: If a guardrail does not parse.
     """
     target = parse_target(text)
+    database_url = text
     guardrails = list(quality)
     if target.kind is TargetKind.FOLDER:
         config = load_config(target.path)
@@ -54,11 +68,19 @@ def resolve(text: str, *, workload: Path | None = None, quality: Sequence[str] =
         if workload is None and config.database.workload is not None:
             workload = target.path / config.database.workload
         target = _database_of(target, config.database.url)
+        database_url = config.database.url or text
+        scratch_url = scratch_url or config.database.scratch
+    password = password_of(database_url) if target.kind is TargetKind.POSTGRESQL else None
+    if password is not None:
+        os.environ["PGPASSWORD"] = password
     _refuse_unspeakable(target)
     if workload is not None:
         _check_workload(workload)
     return Assignment(
-        target=target, workload=workload, write_tolerance=_write_tolerance(guardrails)
+        target=target,
+        workload=workload,
+        write_tolerance=_write_tolerance(guardrails),
+        scratch_url=scratch_url,
     )
 
 
@@ -78,7 +100,7 @@ def check_goals(goals: Sequence[Goal], *, assignment: Assignment) -> None:
             known = ", ".join(GOAL_METRICS)
             problem = f"a database run measures: {known}"
             raise ConfigError(field="--goal", value=goal.text, problem=problem)
-        if assignment.workload is None:
+        if assignment.workload is None and assignment.target.kind is TargetKind.SQLITE:
             problem = "nothing can be measured without statements; give --workload FILE"
             raise ConfigError(field="--goal", value=goal.text, problem=problem)
 
@@ -89,7 +111,7 @@ def build_agents(assignment: Assignment, *, scratch: Path | None) -> list[Agent]
     Raises:
         UnknownTargetError: If no agent can.
     """
-    if assignment.target.kind is TargetKind.SQLITE:
+    if assignment.target.kind in (TargetKind.SQLITE, TargetKind.POSTGRESQL):
         from perfwright.agents.database import DatabasePerformanceAgent
 
         return [
@@ -97,13 +119,14 @@ def build_agents(assignment: Assignment, *, scratch: Path | None) -> list[Agent]
                 assignment.target,
                 workload=assignment.workload,
                 scratch=scratch,
+                scratch_url=assignment.scratch_url,
                 write_tolerance=assignment.write_tolerance,
             )
         ]
     raise UnknownTargetError(
         target=str(assignment.target),
         problem=f"no agent can look at a target of the kind {assignment.target.kind} yet",
-        remedy="give an SQLite database, or a folder whose perfwright.toml names one",
+        remedy="give a database, or a folder whose perfwright.toml names one",
     )
 
 

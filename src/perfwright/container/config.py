@@ -28,7 +28,9 @@ class DatabaseSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     url: str | None = None
     workload: str | None = None
-    """A file of statements: `.sql` or JSON lines."""
+    """A file of statements: `.sql`, JSON lines or, for PostgreSQL, a server log."""
+    scratch: str | None = None
+    """URL of a PostgreSQL database on whose server copies may be made."""
 
 
 class LoadSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

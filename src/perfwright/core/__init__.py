@@ -48,7 +48,13 @@ from perfwright.core.model import (
     Verdict,
 )
 from perfwright.core.processes import is_alive
-from perfwright.core.target import Target, TargetKind, parse_target
+from perfwright.core.target import (
+    Target,
+    TargetKind,
+    parse_target,
+    password_of,
+    without_password,
+)
 from perfwright.core.units import (
     Dimension,
     Quantity,
@@ -121,4 +127,6 @@ __all__ = [
     "parse_goal",
     "parse_quantity",
     "parse_target",
+    "password_of",
+    "without_password",
 ]

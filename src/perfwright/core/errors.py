@@ -119,10 +119,13 @@ class ForbiddenChangeError(ChangeError):
 
 
 class RevertError(ChangeError):
-    """A change could not be taken back; nothing was altered. The text says what to run."""
+    """A change could not be taken back; nothing was altered. The text says what to run.
 
-    def __init__(self, *, change: str, problem: str, inverse: str) -> None:
-        self.inverse = inverse
+    `partial` says that something was altered nevertheless: the next start must go on with it.
+    """
+
+    def __init__(self, *, change: str, problem: str, inverse: str, partial: bool = False) -> None:
+        self.inverse, self.partial = inverse, partial
         super().__init__(change=change, problem=problem)
         self.args = (f"could not take back {change!r}: {problem}. Run this by hand: {inverse}",)
 

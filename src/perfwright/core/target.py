@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode, urlsplit
 
 from perfwright.core.errors import UnknownTargetError, UnreadableTargetError
 
@@ -53,12 +53,12 @@ def parse_target(text: str) -> Target:
     if scheme in ("sqlite", "sqlite3"):
         return _sqlite_file(Path(_unquoted(text.split("://", 1)[1].removeprefix("/"))), text)
     if scheme in ("postgresql", "postgres"):
-        return Target(kind=TargetKind.POSTGRESQL, location=_without_password(text))
+        return Target(kind=TargetKind.POSTGRESQL, location=without_password(text))
     if scheme in ("http", "https"):
-        return Target(kind=TargetKind.URL, location=_without_password(text))
+        return Target(kind=TargetKind.URL, location=without_password(text))
     if scheme:
         raise UnknownTargetError(
-            target=_without_password(text),
+            target=without_password(text),
             problem=f"targets of the kind {scheme}:// are not known",
             remedy="use sqlite:///FILE, postgresql://..., a URL, or a path",
         )
@@ -94,7 +94,8 @@ _SECRETS = ("password", "sslpassword")
 """Parameters of a PostgreSQL URL that hold a password."""
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """Replace the password of a URL by `***`."""
     parts = urlsplit(url)
     if parts.password is not None:
         parts = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@"))
@@ -130,3 +131,12 @@ def _sqlite_file(path: Path, text: str) -> Target:
             remedy="give a SQLite file, a database URL or a folder",
         )
     return Target(kind=TargetKind.SQLITE, location=str(path))
+
+
+def password_of(url: str) -> str | None:
+    """The password that a URL holds before its host; None without one."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return None
+    return unquote(password) if password else None

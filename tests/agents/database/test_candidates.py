@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import Access, SortKey, Term, TermCount
-from perfwright.agents.database.candidates import Knowledge, branch_designs, candidates
+from perfwright.agents.database.candidates import branch_designs, candidates
 from perfwright.agents.database.catalog import Catalog, Index
 from perfwright.agents.database.examples import index, table
+from perfwright.agents.database.knowledge import Knowledge
 
 ORDERS = table("orders", "customer", "state", "placed", "total", rows=10_000)
 STATE = Term(key='"state"', column="state", operator="=")

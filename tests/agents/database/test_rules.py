@@ -13,6 +13,23 @@ from perfwright.core import Detector, Remedy, Scope
 DETECTORS = all_detectors()
 REMEDIES = all_remedies()
 HERE = Path(__file__).parent
+ADVICE = {
+    "connection-saturation",
+    "dead-rows",
+    "forced-checkpoints",
+    "idle-transaction",
+    "index-bloat",
+    "lock-chain",
+    "long-transaction",
+    "replication-slot",
+    "sequence-exhaustion",
+    "table-bloat",
+    "temp-spill",
+    "transaction-wraparound",
+    "type-mismatch",
+    "unsearchable-condition",
+}
+"""What only people can mend: the program, the operation of the server."""
 
 each_detector = pytest.mark.parametrize("rule", DETECTORS, ids=[rule.id for rule in DETECTORS])
 each_remedy = pytest.mark.parametrize("rule", REMEDIES, ids=[rule.id for rule in REMEDIES])
@@ -63,8 +80,8 @@ def test_a_detector_is_named_after_its_file(rule: Detector[DatabaseArtifacts]) -
 
 
 @each_detector
-def test_every_detector_has_a_remedy(rule: Detector[DatabaseArtifacts]) -> None:
-    assert any(rule.id in remedy.answers for remedy in REMEDIES)
+def test_every_detector_has_a_remedy_or_is_advice(rule: Detector[DatabaseArtifacts]) -> None:
+    assert any(rule.id in remedy.answers for remedy in REMEDIES) != (rule.id in ADVICE)
 
 
 @each_remedy

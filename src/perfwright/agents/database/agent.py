@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from perfwright.agents.database.engine import Engine
 
 PROPOSE_S = 45.0
+WATCH_S = 5.0
 WRITE_TOLERANCE = 0.10
 
 
@@ -240,10 +241,21 @@ def _engine_for(
             scratch=scratch,
             clock=clock,
         )
+    if target.kind is TargetKind.POSTGRESQL:
+        from perfwright.agents.database.postgresql.engine import PostgresEngine
+
+        return PostgresEngine(
+            target,
+            workload=workload,
+            propose_s=propose_s,
+            scratch_url=scratch_url,
+            watch_s=WATCH_S,
+            clock=clock,
+        )
     raise TargetError(
         target=str(target),
-        problem="is no SQLite database",
-        remedy="give a SQLite file; other databases are not examined yet",
+        problem="is no database",
+        remedy="give a SQLite file, or a URL postgresql://...",
     )
 
 

@@ -31,6 +31,39 @@ class Sample:
     parameters: Parameters = None
     weight: float = 1.0
     """How many executions of its shape it stands for."""
+    drawn: bool = False
+    """Its values were not recorded: they were drawn from rows that the tables really hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """What a server counted for all calls of one shape."""
+
+    rows: float = 0.0
+    hit_pages: float = 0.0
+    """Buffers that were found in memory."""
+    read_pages: float = 0.0
+    dirtied_pages: float = 0.0
+    wal_bytes: float = 0.0
+    deviation_ms: float = 0.0
+    """Standard deviation of the time of one call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """How executions of one shape stood together, where the order of the workload is known."""
+
+    within: Literal["transaction", "row"]
+    """`transaction`: a transaction or request, others in between; `row`: one after the other on
+    one connection."""
+    together: float
+    """Executions that stand together, as a typical execution sees it: a mean over executions."""
+    by_chance: float
+    """What `together` would be if the order meant nothing."""
+    seen: int
+    """Executions whose place is known."""
+    groups: int
+    """Transactions or rows that they fall into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +80,11 @@ class Shape:
     recorded_ms: float | None
     """Total of all calls; None when the workload does not tell."""
     samples: tuple[Sample, ...]
+    """Empty when no values are known: it can be planned, not executed."""
+    counters: Counters | None = None
+    """PostgreSQL only: what pg_stat_statements knows besides."""
+    repetition: Repetition | None = None
+    """None when the workload does not tell the order of its statements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +106,8 @@ class SortKey:
     key: str
     column: str | None
     descending: bool = False
+    nulls: str = ""
+    """PostgreSQL only: `FIRST` or `LAST` where its direction would put them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from perfwright.agents.database.artifacts import EQUALITIES, Access, SortKey, Term, TermCount
+from perfwright.agents.database.artifacts import EQUALITIES, Access, Term
 from perfwright.agents.database.catalog import Catalog, Table
 from perfwright.agents.database.design import DesignKey, IndexDesign
+from perfwright.agents.database.existing import exists
+from perfwright.agents.database.keys import is_unique, joined, sort_keys
+from perfwright.agents.database.knowledge import (
+    MAX_EXTRA_COLUMNS,
+    MAX_KEYS,
+    PARTIAL_SHARE,
+    Candidate,
+    Kind,
+    Knowledge,
+)
 from perfwright.agents.database.naming import quote
-
-Kind = Literal["composite", "covering", "partial", "expression"]
-MAX_KEYS = 6
-MAX_EXTRA_COLUMNS = 3  # wider covering indexes cost more in writes and cache than they saved
-PARTIAL_SHARE = 0.5  # a condition that holds for more of the rows than this saves too little
-MIN_ROWS = 40  # below, a scan reads a page or two
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A design and what sort it is of."""
-
-    design: IndexDesign
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knowledge:
-    """What candidates depend on besides the access."""
-
-    catalog: Catalog
-    term_counts: tuple[TermCount, ...] = ()
-
-    def share(self, table: Table, terms: Iterable[str]) -> float:
-        """The smallest share of rows that one of `terms` leaves; 1 when unknown."""
-        known = [c.rows for c in self.term_counts if c.table == table.name and c.term in terms]
-        return min(known, default=table.rows) / max(table.rows, 1)
+from perfwright.agents.database.postgresql_candidates import (
+    postgresql_branch_designs,
+    postgresql_candidates,
+)
 
 
 def candidates(access: Access, knowledge: Knowledge) -> Iterator[Candidate]:
     """Yield the designs that could serve an access, those that exist already left out."""
-    table = knowledge.catalog.table(access.table)
-    if table is None or table.virtual or table.rows < MIN_ROWS:
+    if knowledge.catalog.dialect == "postgres":
+        yield from postgresql_candidates(access, knowledge)
+        return
+    table = knowledge.indexable(access.table)
+    if table is None:
         return
     seen: set[str] = set()
     for design, extra in _designs(access, table, knowledge=knowledge):
@@ -55,8 +43,10 @@ def candidates(access: Access, knowledge: Knowledge) -> Iterator[Candidate]:
 
 def branch_designs(access: Access, knowledge: Knowledge) -> tuple[IndexDesign, ...]:
     """Return one design for each side of an OR that has none: SQLite needs them all."""
-    table = knowledge.catalog.table(access.table)
-    if table is None or table.virtual or table.rows < MIN_ROWS:
+    if knowledge.catalog.dialect == "postgres":
+        return postgresql_branch_designs(access, knowledge)
+    table = knowledge.indexable(access.table)
+    if table is None:
         return ()
     found: dict[str, IndexDesign] = {}
     for branch in access.branches:
@@ -71,17 +61,6 @@ def branch_designs(access: Access, knowledge: Knowledge) -> tuple[IndexDesign, .
     return tuple(found.values())
 
 
-def exists(design: IndexDesign, catalog: Catalog) -> bool:
-    """Whether an index of these very columns and directions is there."""
-    if design.where or any(key.column is None or key.collation for key in design.keys):
-        return any(design.name == index.name for index in catalog.indexes)
-    wanted = [(key.column, key.descending) for key in design.keys]
-    return any(
-        index.plain and [(k.column, k.descending) for k in index.keys] == wanted
-        for index in catalog.indexes_of(design.table)
-    )
-
-
 def _designs(
     access: Access, table: Table, *, knowledge: Knowledge
 ) -> Iterator[tuple[IndexDesign, bool]]:
@@ -89,7 +68,7 @@ def _designs(
     for where in _conditions(access, table, knowledge=knowledge):
         for equal in _equalities(access, table, where=where, catalog=knowledge.catalog):
             for tail in _tails(access, table, equal=equal):
-                keys = _joined(equal, tail)
+                keys = joined(equal, tail)
                 base = IndexDesign(table=table.name, keys=keys, where=where)
                 yield base, False
                 wide = _covering(base, access, table=table)
@@ -125,7 +104,7 @@ def _equalities(
     seen: set[tuple[DesignKey, ...]] = set()
     for selection in chosen:
         keys = _keys(selection, table)
-        if keys not in seen and not _is_unique(keys, table, catalog=catalog):
+        if keys not in seen and not is_unique(keys, table, catalog=catalog):
             seen.add(keys)
             yield keys
 
@@ -144,28 +123,6 @@ def _tails(
         yield sort_keys(wanted, fixed=fixed, table=table)
     if access.grouping and access.order and access.grouping != access.order:
         yield sort_keys((*access.grouping, *access.order), fixed=fixed, table=table)
-
-
-def sort_keys(
-    wanted: tuple[SortKey, ...], *, fixed: set[str], table: Table
-) -> tuple[DesignKey, ...]:
-    """Turn an order into index keys.
-
-    Every index of a table with rowids ends in the rowid, ascending; an order that ends in it
-    needs no key for it, but all directions must then be given as seen from there.
-    """
-    left = [key for key in wanted if key.key not in fixed]
-    flip = False
-    for place, key in enumerate(left):
-        if key.column is not None and key.column == table.rowid_alias:
-            left, flip = left[:place], key.descending
-            break
-    else:
-        flip = bool(left) and all(key.descending for key in left)  # read it backwards
-    return tuple(
-        DesignKey(text=key.key, column=key.column, descending=key.descending != flip)
-        for key in left
-    )
 
 
 def _covering(base: IndexDesign, access: Access, *, table: Table) -> IndexDesign | None:
@@ -199,20 +156,6 @@ def _keys(terms: Iterable[Term], table: Table) -> tuple[DesignKey, ...]:
             ),
         )
     return tuple(found.values())
-
-
-def _joined(equal: tuple[DesignKey, ...], tail: tuple[DesignKey, ...]) -> tuple[DesignKey, ...]:
-    held = {key.text for key in equal}
-    return (*equal, *(key for key in tail if key.text not in held))
-
-
-def _is_unique(keys: tuple[DesignKey, ...], table: Table, *, catalog: Catalog) -> bool:
-    """Whether the keys find one row by what is there: nothing can be added to that."""
-    columns = {key.column for key in keys if not key.collation}
-    unique = [set(i.columns) for i in catalog.indexes_of(table.name) if i.unique and i.plain]
-    if table.primary_key:
-        unique.append(set(table.primary_key))
-    return any(key <= columns for key in unique if key)
 
 
 def _is_key(design: IndexDesign, table: Table) -> bool:

@@ -22,7 +22,8 @@ class Column:
     """Place in the primary key, from 1; 0 for the columns outside of it."""
     generated: bool = False
     collation: str | None = None
-    """None for the database's own; `C` sorts by bytes, so it serves `LIKE 'x%'`."""
+    """None for the database's own unless that is `C`, which sorts by bytes, so it serves
+    `LIKE 'x%'`."""
     statistics: ColumnStatistics | None = None
     """None for SQLite, and where PostgreSQL has none yet or does not show them."""
 
@@ -86,7 +87,7 @@ class Table:
     bare_name: str = ""
     """The name within its schema; empty for SQLite, where `name` is that."""
     partitioned: bool = False
-    """Its rows are in other tables, its partitions."""
+    """Its rows are in other tables, its partitions; rows, bytes and activity are their sums."""
     partition_of: str | None = None
     """`name` of the partitioned table that it belongs to."""
     visible_share: float = 0.0
@@ -124,6 +125,8 @@ class IndexKey:
     """PostgreSQL only: the column or expression as `pg_get_indexdef` writes it."""
     operator_class: str = ""
     """PostgreSQL only: empty for the default one."""
+    nulls: str = ""
+    """PostgreSQL only: `FIRST` or `LAST` where its direction would put them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.balance import WARY, balance_of, few_writes
-from perfwright.agents.database.catalog import Index, IndexKey
+from perfwright.agents.database.catalog import Index
+from perfwright.agents.database.definitions import Definition, read_definition
 from perfwright.agents.database.proposals import removal_proposal
 from perfwright.agents.database.upkeep import is_front, is_protected
 from perfwright.agents.database.whatif import Choice, Deadline, Greedy, Option, Rules, Trials
@@ -18,7 +18,7 @@ from perfwright.core import ChangeSpec, Prediction, Proposal
 MAX_TRIALS = 400
 NEED_NO_TRIAL = frozenset({"page-cache"})  # steps do not tell; its own trial was by the clock
 SECOND_LOOK = frozenset({"covering-index", "merged-index"})
-_ON = re.compile(r'\bON ("(?:[^"]|"")*")\(')
+_OWN_COLLATION = frozenset({"", "BINARY"})
 
 
 def choose(
@@ -68,20 +68,18 @@ def _rules(artifacts: DatabaseArtifacts) -> Rules:
 
 def extends(longer: ChangeSpec, shorter: ChangeSpec) -> bool:
     """Whether `longer` makes the one index of `shorter` with more columns behind its own."""
-    one, other = _shape(longer), _shape(shorter)
-    if one is None or other is None or one == other:
-        return False
-    return one[1] == other[1] and one[0].startswith(f"{other[0]}, ")
+    one, other = _single(longer), _single(shorter)
+    return one is not None and other is not None and one.extends(other)
 
 
-def _shape(change: ChangeSpec) -> tuple[str, str] | None:
-    """Return table with keys, and condition, of a change that makes one index."""
-    made = [s for s in change.apply if s.startswith("CREATE INDEX")]
-    if len(made) != 1 or change.apply[0] != made[0]:
-        return None
-    definition = made[0].partition(" ON ")[2]
-    keys, _, where = definition.partition(") WHERE ")
-    return keys.removesuffix(")") if not where else keys, where
+def _single(change: ChangeSpec) -> Definition | None:
+    """The index of a change that makes one; that of the partitioned table when it has parts."""
+    return read_definition(change.apply[0]) if "," not in change.subject else None
+
+
+def _made(change: ChangeSpec) -> list[Definition]:
+    """The indexes that a change makes, those of partitions included."""
+    return [made for s in change.apply if (made := read_definition(s)) is not None]
 
 
 def _kind(proposal: Proposal) -> str:
@@ -108,16 +106,19 @@ def _table(artifacts: DatabaseArtifacts, proposal: Proposal) -> str:
     index = artifacts.catalog.index(proposal.change.subject)
     if index is not None:
         return index.table
-    match = _ON.search(proposal.change.apply[0])
-    return match[1][1:-1].replace('""', '"') if match else ""
+    relations = {made.relation for made in _made(proposal.change)}
+    return next((t.name for t in artifacts.catalog.tables if t.relation in relations), "")
 
 
 def _superseded(artifacts: DatabaseArtifacts, chosen: list[Choice]) -> Iterator[Proposal]:
     """Yield removals of indexes that a new one begins with."""
     gone = {choice.change.subject for choice in chosen}
-    added = [new for choice in chosen for new in _as_index(artifacts, choice)]
-    for index in artifacts.catalog.indexes:
-        longer = next((new for new in added if is_front(index, new)), None)
+    catalog = artifacts.catalog
+    made = [definition for choice in chosen for definition in _made(choice.change)]
+    added = [new for definition in made if (new := definition.as_index(catalog)) is not None]
+    begins = _begins if catalog.dialect == "postgres" else is_front
+    for index in catalog.indexes:
+        longer = next((new for new in added if begins(index, new)), None)
         if longer is None or index.name in gone or is_protected(index, artifacts.catalog):
             continue
         yield removal_proposal(
@@ -129,26 +130,23 @@ def _superseded(artifacts: DatabaseArtifacts, chosen: list[Choice]) -> Iterator[
         )
 
 
-_CREATED = re.compile(r'^CREATE INDEX IF NOT EXISTS "((?:[^"]|"")*)" ON "((?:[^"]|"")*)"\((.*)\)$')
-_COLUMN = re.compile(r'"((?:[^"]|"")*)"( DESC)?(?:, |$)')
-
-
-def _as_index(artifacts: DatabaseArtifacts, choice: Choice) -> Iterator[Index]:
-    """Yield the plain indexes that a change makes, as the catalog would show them."""
-    for statement in choice.change.apply:
-        match = _CREATED.match(statement)
-        if match is None or _COLUMN.sub("", match[3]):
-            continue
-        table = artifacts.catalog.table(match[2].replace('""', '"'))
-        if table is not None:
-            yield Index(
-                name=match[1],
-                table=table.name,
-                keys=tuple(
-                    IndexKey(column=column.replace('""', '"'), descending=bool(down))
-                    for column, down in _COLUMN.findall(match[3])
-                ),
-            )
+def _begins(index: Index, new: Index) -> bool:
+    """Whether a new index of PostgreSQL holds what an existing one does, in its order."""
+    keys = [
+        (key.column, key.descending, key.nulls)
+        for key in index.keys
+        if not key.operator_class and key.collation in _OWN_COLLATION
+    ]
+    front = [(key.column, key.descending, key.nulls) for key in new.keys[: len(index.keys)]]
+    columns = {*new.columns, *new.included}
+    return (
+        index.table == new.table
+        and index.partition_of is None
+        and index.method == new.method == "btree"
+        and index.plain
+        and keys == front
+        and set(index.included) <= columns
+    )
 
 
 def _predicted(proposal: Proposal, choice: Choice) -> Proposal:

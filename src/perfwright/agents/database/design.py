@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Literal
 
-from perfwright.agents.database.catalog import Catalog, Index
+from perfwright.agents.database import postgresql_ddl
+from perfwright.agents.database.catalog import Catalog, Index, Table
 from perfwright.agents.database.naming import literal, quote
 from perfwright.core import ChangeSpec
 
 KIND_DDL = "sqlite-ddl"
 KIND_PRAGMA = "sqlite-pragma"
 PREFIX = "pw_"  # leftovers are found by it
-MAX_NAME = 60
+MAX_NAME = 60  # PostgreSQL cuts names off after 63 bytes
+Method = Literal["btree", "gin", "brin"]
 _CREATE = re.compile(r"^\s*CREATE\s+(UNIQUE\s+)?INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?", re.IGNORECASE)
 _UNFIT = re.compile(r"[^0-9A-Za-z]+")
 
@@ -30,12 +33,37 @@ class DesignKey:
     """None for the column's own."""
     equality: bool = False
     """The statement fixes its value, so its place among the other such keys is free."""
+    nulls: str = ""
+    """PostgreSQL only: `FIRST` or `LAST` where its direction would put them elsewhere."""
+    operator_class: str = ""
+    """PostgreSQL only; empty for the default one of the type."""
 
     @property
     def sql(self) -> str:
-        """As it stands in CREATE INDEX."""
+        """As it stands in CREATE INDEX of SQLite."""
         collation = f" COLLATE {self.collation}" if self.collation else ""
         return f"{self.text}{collation}{' DESC' if self.descending else ''}"
+
+    @property
+    def postgresql(self) -> str:
+        """As it stands in CREATE INDEX of PostgreSQL, where an expression needs parentheses."""
+        return " ".join((self.text if self.column is not None else f"({self.text})", *self._manner))
+
+    @property
+    def described(self) -> str:
+        """For people: `priority desc`."""
+        operand = self.text.replace('"', "")
+        return " ".join((operand, *(word.lower() for word in self._manner)))
+
+    @property
+    def _manner(self) -> tuple[str, ...]:
+        words = (
+            f"COLLATE {quote(self.collation)}" if self.collation else "",
+            self.operator_class,
+            "DESC" if self.descending else "",
+            f"NULLS {self.nulls}" if self.nulls else "",
+        )
+        return tuple(filter(None, words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +71,30 @@ class IndexDesign:
     """An index to be."""
 
     table: str
+    """`name` of the table in the catalog."""
     keys: tuple[DesignKey, ...]
     where: tuple[str, ...] = ()
     """Conditions of a partial index, connected by AND."""
+    relation: str = ""
+    """PostgreSQL only: the table in SQL, with its schema."""
+    schema: str = ""
+    """PostgreSQL only: where the table is, and so the index."""
+    method: Method = "btree"
+    included: tuple[str, ...] = ()
+    """PostgreSQL only: columns that are only carried along."""
 
     @property
     def definition(self) -> str:
         """All that decides what the index holds."""
-        columns = ", ".join(key.sql for key in self.keys)
-        where = f" WHERE {' AND '.join(self.where)}" if self.where else ""
-        return f"{quote(self.table)}({columns}){where}"
+        if not self.relation:
+            where = f" WHERE {' AND '.join(self.where)}" if self.where else ""
+            return f"{quote(self.table)}({', '.join(key.sql for key in self.keys)}){where}"
+        using = "" if self.method == "btree" else f" USING {self.method}"
+        keys = ", ".join(key.postgresql for key in self.keys)
+        carried = f" INCLUDE ({', '.join(map(quote, self.included))})" if self.included else ""
+        conditions = self.where if len(self.where) < 2 else tuple(f"({c})" for c in self.where)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"{self.relation}{using} ({keys}){carried}{where}"
 
     @property
     def name(self) -> str:
@@ -66,13 +108,44 @@ class IndexDesign:
     @property
     def sql(self) -> str:
         """The statement that makes it; making it twice is making it once."""
-        return f"CREATE INDEX IF NOT EXISTS {quote(self.name)} ON {self.definition}"
+        concurrently = " CONCURRENTLY" if self.relation else ""
+        return f"CREATE INDEX{concurrently} IF NOT EXISTS {quote(self.name)} ON {self.definition}"
+
+    @property
+    def relation_name(self) -> str:
+        """The index in SQL, with its schema where there are schemas."""
+        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
 
     def described(self) -> str:
         """For people: `orders(customer, placed DESC) where open`."""
-        columns = ", ".join(key.sql.replace('"', "") for key in self.keys)
         where = f" where {' and '.join(self.where)}" if self.where else ""
-        return f"{self.table}({columns}){where}"
+        if not self.relation:
+            columns = ", ".join(key.sql.replace('"', "") for key in self.keys)
+            return f"{self.table}({columns}){where}"
+        columns = ", ".join(key.described for key in self.keys)
+        using = "" if self.method == "btree" else f" using {self.method} "
+        carried = f" include ({', '.join(self.included)})" if self.included else ""
+        return f"{self.table}{using}({columns}){carried}{where}"
+
+
+def design_on(
+    table: Table,
+    keys: tuple[DesignKey, ...],
+    *,
+    where: tuple[str, ...] = (),
+    method: Method = "btree",
+    included: tuple[str, ...] = (),
+) -> IndexDesign:
+    """Build the design of an index on a table of either dialect."""
+    return IndexDesign(
+        table=table.name,
+        keys=keys,
+        where=where,
+        relation=table.relation if table.schema else "",
+        schema=table.schema,
+        method=method,
+        included=included,
+    )
 
 
 def creation(designs: tuple[IndexDesign, ...], catalog: Catalog) -> ChangeSpec:
@@ -82,6 +155,8 @@ def creation(designs: tuple[IndexDesign, ...], catalog: Catalog) -> ChangeSpec:
     compare its guess with the known selectivity of the others. Where there are none, none are
     begun, since DROP INDEX could not take the statistics table away again.
     """
+    if catalog.dialect == "postgres":
+        return postgresql_ddl.creation(designs, catalog)
     apply: list[str] = []
     for design in designs:
         apply.append(design.sql)
@@ -98,6 +173,8 @@ def creation(designs: tuple[IndexDesign, ...], catalog: Catalog) -> ChangeSpec:
 
 def removal(index: Index, catalog: Catalog, *, reason: str) -> ChangeSpec:
     """Build the change that drops an index; its inverse brings its statistics back, too."""
+    if catalog.dialect == "postgres":
+        return postgresql_ddl.removal(index, catalog, reason=reason)
     return ChangeSpec(
         kind=KIND_DDL,
         subject=index.name,
@@ -140,7 +217,12 @@ def _statistics_of(index: Index, catalog: Catalog) -> tuple[str, ...]:
 
 
 def analysis(tables: tuple[str, ...], catalog: Catalog) -> ChangeSpec:
-    """Build the change that gathers statistics; its inverse restores what was known before."""
+    """Build the change that gathers statistics; its inverse restores what was known before.
+
+    PostgreSQL: there is none, since what was known before is neither shown nor taken in.
+    """
+    if catalog.dialect == "postgres":
+        return postgresql_ddl.analysis(tables, catalog)
     everything = catalog.statistics is None
     apply = ("ANALYZE",) if everything else tuple(f"ANALYZE {quote(t)}" for t in tables)
     return ChangeSpec(

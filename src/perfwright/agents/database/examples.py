@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from perfwright.agents.database.artifacts import (
     Access,
     Cost,
@@ -11,7 +13,15 @@ from perfwright.agents.database.artifacts import (
     Sample,
     Shape,
 )
-from perfwright.agents.database.catalog import Catalog, Column, ForeignKey, Index, IndexKey, Table
+from perfwright.agents.database.catalog import (
+    Catalog,
+    Column,
+    ColumnStatistics,
+    ForeignKey,
+    Index,
+    IndexKey,
+    Table,
+)
 
 
 def table(name: str = "orders", *columns: str, rows: int = 10_000) -> Table:
@@ -96,4 +106,70 @@ def artifacts(
             page_count=1_000,
         ),
         workload=workload or None,
+    )
+
+
+def postgres_table(
+    name: str = "orders", *columns: Column, rows: int = 100_000, bytes_each: int = 100
+) -> Table:
+    """A table of the schema `public`, vacuumed, with a bigint primary key `id`."""
+    usual = tuple(
+        Column(name=c, type="text", statistics=ColumnStatistics(distinct=1_000, width_bytes=8))
+        for c in ("customer", "state", "placed")
+    )
+    return Table(
+        name=name,
+        schema="public",
+        bare_name=name,
+        columns=(
+            Column(name="id", type="bigint", not_null=True, key_position=1),
+            *(columns or usual),
+        ),
+        rows=rows,
+        size_bytes=rows * bytes_each,
+        visible_share=1.0,
+    )
+
+
+def postgres(
+    *workload: Observation,
+    tables: tuple[Table, ...] = (),
+    indexes: tuple[Index, ...] = (),
+    extensions: frozenset[str] = frozenset(),
+) -> DatabaseArtifacts:
+    """Orders on PostgreSQL, with what is given besides."""
+    return DatabaseArtifacts(
+        catalog=Catalog(
+            dialect="postgres",
+            major=15,
+            search_path=("public",),
+            extensions=extensions,
+            tables=(postgres_table(), *tables),
+            indexes=indexes,
+            page_size=8192,
+            page_count=10_000,
+        ),
+        workload=workload or None,
+    )
+
+
+def step(
+    action: Literal["scan", "search", "sort"] = "scan",
+    *,
+    table: str = "orders",
+    index: str | None = None,
+    rows: float = 3,
+    removed: float = 0,
+    pages: float = 1_000,
+) -> PlanStep:
+    """A step of an executed plan of PostgreSQL."""
+    return PlanStep(
+        detail=f"{action} on {table}",
+        table=table,
+        index=index,
+        action=action,
+        expected_rows=rows,
+        rows=rows,
+        removed=removed,
+        pages=pages,
     )

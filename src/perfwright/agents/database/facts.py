@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,6 +49,23 @@ class StatisticsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationFacts:
+    """Columns that the planner takes for independent of one another, and they are not."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingFacts:
+    """A setting of the server that does not fit what the server does."""
+
+    setting: str
+    value: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFacts:
     """Settings under which the reads were faster."""
 
@@ -57,21 +75,35 @@ class CacheFacts:
 
 
 MIN_STEPS = 150  # a point lookup takes about 15; below, there is nothing to gain
+MIN_WORK = 20.0  # PostgreSQL, in buffers: a point lookup takes about 4
+_PARTITION = re.compile(r"_\d+$")  # PostgreSQL numbers the partitions: `o_1`, `o_2`
 
 
 def busy(artifacts: DatabaseArtifacts) -> Iterator[Observation]:
     """Yield the statements that could be executed and do more than look up a row."""
+    least = MIN_WORK if artifacts.catalog.dialect == "postgres" else MIN_STEPS
     for observation in artifacts.workload or ():
-        if observation.cost is not None and observation.cost.steps >= MIN_STEPS:
+        if observation.cost is not None and observation.cost.steps >= least:
             yield observation
+
+
+def is_wasteful(step: PlanStep) -> bool:
+    """Whether a step of PostgreSQL throws most of the rows away that it fetches."""
+    return step.removed > max(MIN_WORK, step.rows or 0.0)
 
 
 def accesses_of(observation: Observation, step: PlanStep) -> Iterator[Access]:
     """Yield the accesses that a line of the plan is about."""
     name = (step.table or "").casefold()
-    for access in observation.accesses:
-        if name in {access.alias.casefold(), access.table.casefold()}:
-            yield access
+    found = [a for a in observation.accesses if name in _names(a)]
+    if not found and step.expected_rows is not None:
+        name = _PARTITION.sub("", name)
+        found = [a for a in observation.accesses if name in _names(a)]
+    yield from found
+
+
+def _names(access: Access) -> set[str]:
+    return {access.alias.casefold(), access.table.casefold()}
 
 
 def access_finding(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.balance import balance_of
-from perfwright.agents.database.candidates import Candidate, Kind, Knowledge, candidates
+from perfwright.agents.database.candidates import candidates
 from perfwright.agents.database.catalog import Index
 from perfwright.agents.database.design import IndexDesign, creation, removal
 from perfwright.agents.database.facts import AccessFacts
+from perfwright.agents.database.knowledge import Candidate, Kind, Knowledge
 from perfwright.core import Finding, Layer, Prediction, Proposal, Risk, Scope
 
 HOPE = 0.5  # of a finding's cost, until a trial build tells

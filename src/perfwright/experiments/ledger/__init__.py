@@ -1,6 +1,6 @@
 """The append-only record of experiments, changes and spending."""
 
-from perfwright.experiments.ledger.applying import Applier, Recovery
+from perfwright.experiments.ledger.applying import Applier, Guard, Recovery
 from perfwright.experiments.ledger.ledger import OPEN_STATES, Ledger
 from perfwright.experiments.ledger.records import (
     AgentFailure,
@@ -19,6 +19,7 @@ __all__ = [
     "ChangeEntry",
     "ChangeState",
     "GoalResult",
+    "Guard",
     "Ledger",
     "OPEN_STATES",
     "Recovery",

@@ -55,6 +55,9 @@ class Applier:
             self.ledger.intend(entry)
             try:
                 change.apply()
+            except RevertError as error:  # half-made: the next start goes on with it
+                self.ledger.mark(entry, ChangeState.UNDOING, note=str(error))
+                raise
             except (ChangeError, BusyTargetError) as error:  # both say that nothing was changed
                 self.ledger.mark(entry, ChangeState.FAILED, note=str(error))
                 raise
@@ -77,7 +80,9 @@ class Applier:
 
         Raises:
             RevertError: If the target could not be restored. A revert that fails has changed
-                nothing, so the change counts as kept again and nothing is left in flight.
+                nothing, so the change counts as kept again and nothing is left in flight; but one
+                that got half-way (`partial`) stays open, and the next start goes on with it.
+            TargetError: If the target is busy or away; the change counts as kept again.
         """
         with self.locked(entry.target):
             current = self.ledger.change(entry.id)
@@ -87,7 +92,8 @@ class Applier:
             try:
                 return self._take_back(current, change, note="by request")
             except RevertError as error:
-                self.ledger.mark(current, current.state, note=str(error))
+                if not error.partial:
+                    self.ledger.mark(current, current.state, note=str(error))
                 raise
 
     def forget(self, entry: ChangeEntry) -> ChangeEntry:
@@ -125,6 +131,9 @@ class Applier:
             change.revert()
         except RevertError as error:
             self.ledger.mark(entry, ChangeState.UNDOING, note=str(error))
+            raise
+        except TargetError as error:  # busy or away: nothing was begun
+            self.ledger.mark(entry, entry.state, note=str(error))
             raise
         return self.ledger.mark(entry, ChangeState.UNDONE, note=note)
 

@@ -10,6 +10,7 @@ from sqlglot.optimizer.scope import Scope
 
 from perfwright.agents.database.access.names import Instance, Names, own_columns
 from perfwright.agents.database.access.source import exact_text
+from perfwright.agents.database.access.stability import is_unstable
 from perfwright.agents.database.artifacts import Operator, Term
 from perfwright.agents.database.naming import quote
 
@@ -36,25 +37,27 @@ class Reader:
 
     def restrictions(self, condition: exp.Expr) -> Iterator[Restriction]:
         """Yield the terms of one condition that holds no AND at its top."""
+        if condition.args.get("negate"):  # NOT LIKE, IS NOT NULL
+            return
         match condition:
             case exp.Paren():
                 for part in conjuncts(condition):
                     yield from self.restrictions(part)
             case exp.EQ() | exp.NullSafeEQ():
-                yield from self._equality(condition.left, condition.right)
+                yield from self.equality(condition.left, condition.right)
             case exp.Is(expression=exp.Null()):
-                yield from self._term(condition.this, "null", others=())
+                yield from self.term(condition.this, "null", others=())
             case exp.Is():
-                yield from self._term(condition.this, "=", others=(condition.expression,))
+                yield from self.term(condition.this, "=", others=(condition.expression,))
             case exp.In():
-                yield from self._membership(condition)
+                yield from self.membership(condition.this, tuple(condition.expressions))
             case exp.Between():
                 bounds = (condition.args["low"], condition.args["high"])
-                yield from self._term(condition.this, "range", others=bounds)
+                yield from self.term(condition.this, "range", others=bounds)
             case exp.Like() | exp.Glob():
                 collation = "NOCASE" if isinstance(condition, exp.Like) else "BINARY"
                 pattern = (condition.expression,)
-                yield from self._term(condition.this, "prefix", others=pattern, collation=collation)
+                yield from self.term(condition.this, "prefix", others=pattern, collation=collation)
             case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
                 yield from self._range(condition.left, condition.right)
             case _:
@@ -78,33 +81,35 @@ class Reader:
         resolved = [self.names.resolve(c, self.scope) for c in own_columns(condition)]
         if not all(r and r.direct for r in resolved):
             return None
-        words = exact_text(condition, sources=self.sources)
+        words = self._words(condition)
         instance = next(iter(owners))
         return (instance, words) if words and instance else None
 
-    def _equality(self, left: exp.Expr, right: exp.Expr) -> Iterator[Restriction]:
-        left, right = left.unnest(), right.unnest()
+    def equality(self, left: exp.Expr, right: exp.Expr) -> Iterator[Restriction]:
+        """Yield the terms of two operands that must be equal."""
+        left, right = _row(left), _row(right)
         if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
             for one, other in zip(left.expressions, right.expressions, strict=False):
-                yield from self._equality(one, other)
+                yield from self.equality(one, other)
             return
-        yield from self._term(left, "=", others=(right,))
-        yield from self._term(right, "=", others=(left,))
+        yield from self.term(left, "=", others=(right,))
+        yield from self.term(right, "=", others=(left,))
 
     def _range(self, left: exp.Expr, right: exp.Expr) -> Iterator[Restriction]:
-        left, right = left.unnest(), right.unnest()
+        left, right = _row(left), _row(right)
         if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
             left, right = left.expressions[0], right.expressions[0]
-        yield from self._term(left, "range", others=(right,))
-        yield from self._term(right, "range", others=(left,))
+        yield from self.term(left, "range", others=(right,))
+        yield from self.term(right, "range", others=(left,))
 
-    def _membership(self, condition: exp.In) -> Iterator[Restriction]:
-        operand = condition.this.unnest()
+    def membership(self, operand: exp.Expr, members: tuple[exp.Expr, ...]) -> Iterator[Restriction]:
+        """Yield the terms of a list of values, of which one must equal the operand."""
+        operand = operand.unnest()
         parts = operand.expressions if isinstance(operand, exp.Tuple) else [operand]
         for part in parts:
-            yield from self._term(part, "in", others=tuple(condition.expressions))
+            yield from self.term(part, "in", others=members)
 
-    def _term(
+    def term(
         self,
         operand: exp.Expr,
         operator: Operator,
@@ -112,6 +117,14 @@ class Reader:
         others: tuple[exp.Expr, ...],
         collation: str | None = None,
     ) -> Iterator[Restriction]:
+        """Yield the term that `operand` and `operator` make, if they restrict one table.
+
+        Args:
+            operand: A column or an expression on the columns of one table.
+            operator: How it is restricted.
+            others: What it is compared with.
+            collation: As the operator implies it.
+        """
         operand = operand.unnest()
         if isinstance(operand, exp.Collate):
             collation = operand.expression.name.upper()
@@ -144,7 +157,12 @@ class Reader:
         )
         if not direct or operand.find(*_UNSTABLE) or isinstance(operand, exp.Literal):
             return None, None
-        return exact_text(operand, sources=self.sources), None
+        return self._words(operand), None
+
+    def _words(self, node: exp.Expr) -> str | None:
+        if is_unstable(node, self.names.dialect):
+            return None
+        return exact_text(node, sources=self.sources, dialect=self.names.dialect)
 
     def owner(self, operand: exp.Expr) -> Instance | None:
         """The one table whose columns an expression uses; None for several or none."""
@@ -153,7 +171,8 @@ class Reader:
 
     def _owners(self, node: exp.Expr) -> set[Instance | None]:
         """The mentions of tables that `node` uses; None stands for what cannot be resolved."""
-        found = (self.names.resolve(c, self.scope) for c in own_columns(node))
+        columns = _outer_columns(node) if isinstance(node, exp.Query) else own_columns(node)
+        found = (self.names.resolve(c, self.scope) for c in columns)
         return {r.instance if r else None for r in found}
 
     def _reachable(self, instance: Instance) -> bool:
@@ -164,6 +183,22 @@ class Reader:
                 return True
             at = at.parent if at.is_derived_table or at.is_cte else None
         return False
+
+
+def _outer_columns(query: exp.Query) -> Iterator[exp.Column]:
+    """Yield the columns of a nested SELECT that belong to the one around it, by their qualifier."""
+    inside = {source.alias_or_name.casefold() for source in query.find_all(exp.Table, exp.Subquery)}
+    for column in query.find_all(exp.Column):
+        if column.table and column.table.casefold() not in inside:
+            yield column
+
+
+def _row(operand: exp.Expr) -> exp.Expr:
+    """Write ROW(a, b) as (a, b)."""
+    operand = operand.unnest()
+    if isinstance(operand, exp.Anonymous) and str(operand.this).lower() == "row":
+        return exp.Tuple(expressions=list(operand.expressions))
+    return operand
 
 
 def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:

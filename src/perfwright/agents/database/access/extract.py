@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from perfwright.agents.database.access.conditions import Reader, Restriction, conjuncts
+from perfwright.agents.database.access.conditions import Reader, Restriction
+from perfwright.agents.database.access.joins import conditions_of, members_of
 from perfwright.agents.database.access.names import Instance, Names, own_columns
 from perfwright.agents.database.access.ordering import Keys, grouping_of, order_of
+from perfwright.agents.database.access.postgres import PostgresReader
 from perfwright.agents.database.access.statements import (
     Query,
     guess_target,
@@ -20,7 +22,7 @@ from perfwright.agents.database.access.statements import (
     trigger_queries,
 )
 from perfwright.agents.database.artifacts import Access, Shape, SortKey, Term
-from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.catalog import Catalog, Dialect
 from perfwright.agents.database.parsing import ParseFailure, parse_sql
 from perfwright.agents.database.workload import MIN_CONSTANT_CALLS
 
@@ -66,14 +68,15 @@ class _Draft:
 
 def analyse(shape: Shape, catalog: Catalog) -> Analysis:
     """Read the accesses of one shape; a statement that cannot be read says why."""
-    target = guess_target(shape.samples[0].sql) if shape.write else None
+    words = shape.samples[0].sql if shape.samples else shape.template
+    target = guess_target(words, catalog) if shape.write else None
     try:
-        statement = parse_sql(shape.template)
-        target = target_of(statement) or target
+        statement = parse_sql(shape.template, catalog.dialect)
+        target = target_of(statement, catalog) or target
         queries = queries_of(statement, catalog, source=shape.template)
         if target:
             queries += trigger_queries(catalog, table=target)
-        steady, wild = shape.calls >= MIN_CONSTANT_CALLS, _has_wild_patterns(shape)
+        steady, wild = shape.calls >= MIN_CONSTANT_CALLS, _has_wild_patterns(shape, catalog.dialect)
         accesses = [
             access
             for query in queries
@@ -97,12 +100,16 @@ def _first_line(error: Exception) -> str:
 _WILD = re.compile(r"\b(?:LIKE|GLOB)\s*['\"][%_*?\[]", re.IGNORECASE)
 
 
-def _has_wild_patterns(shape: Shape) -> bool:
-    """Whether a pattern begins with a wildcard: then no index can serve it."""
+_POSTGRES_WILD = re.compile(r"(?:\bI?LIKE|\bSIMILAR\s+TO|~~\*?)\s*\(?\s*E?'[%_]", re.IGNORECASE)
+
+
+def _has_wild_patterns(shape: Shape, dialect: Dialect) -> bool:
+    """Whether a pattern begins with a wildcard: then no ordered index can serve it."""
+    words, signs = (_WILD, "%_*") if dialect == "sqlite" else (_POSTGRES_WILD, "%_")
     for sample in shape.samples:
         bound = sample.parameters
         values = bound.values() if isinstance(bound, dict) else bound or ()
-        if _WILD.search(sample.sql) or any(str(v)[:1] in {"%", "_", "*"} for v in values):
+        if words.search(sample.sql) or any(str(v)[:1] in {*signs} for v in values):
             return True
     return False
 
@@ -115,36 +122,23 @@ def _accesses(query: Query, catalog: Catalog, *, steady: bool, wild: bool) -> It
         select = scope.expression
         assert isinstance(select, exp.Select)  # noqa: S101 - filtered above
         _note_columns(scope, names, select=select)
-        reader = Reader(names=names, scope=scope, sources=query.sources)
-        for condition in _conditions(select):
+        reader: Reader = Reader(names=names, scope=scope, sources=query.sources)
+        if catalog.dialect == "postgres":
+            reader = PostgresReader(names=names, scope=scope, sources=query.sources, wild=wild)
+            _note_members(select, reader, drafts=drafts)
+        for condition in conditions_of(select, scope=scope, names=names):
             _note_condition(condition, reader, drafts=drafts, steady=steady)
         _note_orders(select, reader, drafts=drafts)
     for draft in drafts.values():
-        if wild:
+        if wild and catalog.dialect == "sqlite":
             draft.terms = [term for term in draft.terms if term.operator != "prefix"]
         yield draft.build()
 
 
-def _conditions(select: exp.Select) -> Iterator[exp.Expr]:
-    """Yield the AND-connected conditions of WHERE and of all joins."""
-    where = select.args.get("where")
-    if where is not None:
-        yield from conjuncts(where.this)
-    left = _leftmost(select)
-    for join in select.args.get("joins") or []:
-        if join.args.get("on") is not None:
-            yield from conjuncts(join.args["on"])
-        for column in join.args.get("using") or []:
-            name = column.name
-            yield exp.EQ(
-                this=exp.column(name, table=left),
-                expression=exp.column(name, table=join.alias_or_name),
-            )
-
-
-def _leftmost(select: exp.Select) -> str:
-    origin = select.args.get("from_")
-    return origin.alias_or_name if origin is not None else ""
+def _note_members(select: exp.Select, reader: Reader, *, drafts: dict[Instance, _Draft]) -> None:
+    for member in members_of(select):
+        for restriction in reader.term(member, "join", others=()):
+            drafts[restriction.instance].terms.append(restriction.term)
 
 
 def _note_condition(
@@ -177,7 +171,7 @@ def _note_branches(
 
 
 def _note_orders(select: exp.Select, reader: Reader, *, drafts: dict[Instance, _Draft]) -> None:
-    if "nulls" not in select.sql("sqlite").casefold():
+    if reader.names.dialect == "postgres" or "nulls" not in select.sql("sqlite").casefold():
         order: Keys = order_of(select, reader)
         if order is not None:
             drafts[order[0]].order = order[1]
@@ -194,6 +188,8 @@ def _note_columns(scope: Scope, names: Names, *, select: exp.Select) -> None:
         resolved = names.resolve(column, scope)
         if resolved is not None:
             resolved.instance.columns.add(resolved.column)
+        elif names.dialect == "postgres" and not column.table:
+            _note_star(names, scope, alias=column.name)  # row_to_json(t)
     for projection in select.selects:
         if projection.is_star and not isinstance(projection, exp.Count):
             table = projection.table if isinstance(projection, exp.Column) else ""
@@ -212,7 +208,10 @@ def _note_star(names: Names, scope: Scope, *, alias: str) -> None:
 def _is_total(select: exp.Select, accesses: list[Access], *, catalog: Catalog) -> bool:
     """Whether the ORDER BY of a SELECT from one table ends in a unique key."""
     order = select.args.get("order")
+    distinct = select.args.get("distinct")
     if order is None or len(accesses) != 1 or select.args.get("group"):
+        return False
+    if distinct is not None and distinct.args.get("on") is not None:
         return False
     access = accesses[0]
     if len(access.order) != len(order.expressions):

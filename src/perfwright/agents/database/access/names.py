@@ -8,14 +8,38 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from perfwright.agents.database.catalog import Catalog, Table
+from perfwright.agents.database.catalog import Catalog, Dialect, Table
 
 
 def own_columns(node: exp.Expr) -> Iterator[exp.Column]:
     """Yield the columns within `node`, those of nested SELECTs left out."""
-    for inner in node.walk(prune=lambda n: n is not node and isinstance(n, exp.Query)):
+    for inner in node.walk(prune=lambda n: n is not node and _is_nested(n)):
         if isinstance(inner, exp.Column):
             yield inner
+
+
+def _is_nested(node: exp.Expr) -> bool:
+    """Whether it is a SELECT of its own, not just joins in parentheses."""
+    return isinstance(node, exp.Query) and not (
+        isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery)
+    )
+
+
+def table_of(mention: exp.Table, catalog: Catalog) -> Table | None:
+    """Look up what a statement mentions; PostgreSQL folds names that are not quoted."""
+    if catalog.dialect == "sqlite":
+        return catalog.table(mention.name)
+    found = catalog.mentioned(mention.name, schema=mention.db)
+    if found is None or not isinstance(mention.this, exp.Identifier):
+        return None
+    wanted = mention.name if mention.this.quoted else mention.name.lower()
+    bare = found.bare_name or found.name
+    if bare != wanted:  # "Order" beside "order"
+        schema = mention.db or found.schema
+        for table in catalog.tables:
+            if (table.bare_name or table.name) == wanted and table.schema == schema:
+                return table
+    return found
 
 
 _ROWID = frozenset({"rowid", "_rowid_", "oid"})
@@ -29,6 +53,8 @@ class Instance:
     table: Table
     alias: str
     scope: Scope
+    renamed: tuple[str, ...] = ()
+    """Names that the statement gives to its first columns: `t AS x(a, b)`."""
     columns: set[str] = field(default_factory=set)
     whole_rows: bool = False
 
@@ -51,9 +77,19 @@ class Names:
         self._instances: dict[tuple[int, str], Instance] = {}
         for scope in scopes:
             for alias, (_, source) in scope.selected_sources.items():
-                table = catalog.table(source.name) if isinstance(source, exp.Table) else None
+                if not isinstance(source, exp.Table):
+                    continue
+                table = table_of(source, catalog)
                 if table is not None:
-                    self._instances[id(scope), alias.casefold()] = Instance(table, alias, scope)
+                    renamed = tuple(source.alias_column_names) if source.alias else ()
+                    self._instances[id(scope), alias.casefold()] = Instance(
+                        table, alias, scope, renamed
+                    )
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the statement is written."""
+        return self._catalog.dialect
 
     @property
     def instances(self) -> list[Instance]:
@@ -89,10 +125,17 @@ class Names:
     def _column(self, name: str, instance: Instance | None) -> Resolved | None:
         if instance is None:
             return None
+        folded = name.casefold()
+        for place, given in enumerate(instance.renamed[: len(instance.table.columns)]):
+            if given.casefold() == folded:
+                # an index knows the column by another name than the statement
+                return Resolved(instance, instance.table.columns[place].name, False)
         column = instance.table.column(name)
         if column is not None:
             return Resolved(instance, column.name, True)
-        if name.casefold() in _ROWID and not instance.table.without_rowid:
+        if self._catalog.dialect != "sqlite":
+            return None
+        if folded in _ROWID and not instance.table.without_rowid:
             return Resolved(instance, instance.table.rowid_alias or "rowid", True)
         return None
 
@@ -100,6 +143,7 @@ class Names:
         """Follow a column of a derived table to the table below, where it is passed on as is."""
         if depth > MAX_DEPTH or not isinstance(source.expression, exp.Select):
             return None
+        name = _original(name, source)
         for projection in source.expression.selects:
             if isinstance(projection, exp.Star) or (
                 isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
@@ -116,3 +160,14 @@ class Names:
             if found is not None:
                 return Resolved(found.instance, found.column, False)
         return None
+
+
+def _original(name: str, source: Scope) -> str:
+    """Undo the renaming of a column list: `WITH x(a, b) AS (SELECT ...)`."""
+    folded = name.casefold()
+    select = source.expression
+    projections = select.selects if isinstance(select, exp.Select) else []
+    for given, projection in zip(source.outer_columns, projections, strict=False):
+        if given.casefold() == folded and not projection.is_star:
+            return str(projection.alias_or_name)
+    return name

@@ -11,6 +11,7 @@ from perfwright.agents.database.access.names import Instance
 from perfwright.agents.database.artifacts import SortKey
 
 Keys = tuple[Instance, tuple[SortKey, ...]] | None
+_Wanted = tuple[exp.Expr, bool, str]
 
 
 def order_of(select: exp.Select, reader: Reader) -> Keys:
@@ -19,7 +20,7 @@ def order_of(select: exp.Select, reader: Reader) -> Keys:
     if order is None:
         return _extreme(select, reader) or _window(select, reader)
     return _one_table(
-        ((_meant(o.this, select), bool(o.args.get("desc"))) for o in order.expressions), reader
+        ((_meant(o.this, select), *_direction(o, reader)) for o in order.expressions), reader
     )
 
 
@@ -27,18 +28,35 @@ def grouping_of(select: exp.Select, reader: Reader) -> Keys:
     """Return the columns of GROUP BY or DISTINCT when they begin with one table."""
     group = select.args.get("group")
     if group is not None:
-        wanted = [_meant(e, select) for e in group.expressions]
-    elif select.args.get("distinct") is not None:
+        wanted = [_grouped(e, select, reader=reader) for e in group.expressions]
+    elif (distinct := select.args.get("distinct")) is not None and distinct.args.get("on"):
+        wanted = [_meant(e, select) for e in distinct.args["on"].expressions]
+    elif distinct is not None:
         wanted = [projection.unalias() for projection in select.selects]
     else:
         return None
-    return _one_table(((expression, False) for expression in wanted), reader)
+    return _one_table(((expression, False, "") for expression in wanted), reader)
 
 
-def _one_table(wanted: Iterator[tuple[exp.Expr, bool]], reader: Reader) -> Keys:
+def _direction(ordered: exp.Expr, reader: Reader) -> tuple[bool, str]:
+    """Return whether it descends, and where the nulls go if not where PostgreSQL puts them."""
+    descending = bool(ordered.args.get("desc"))
+    first = bool(ordered.args.get("nulls_first"))
+    if reader.names.dialect == "sqlite" or first == descending:
+        return descending, ""
+    return descending, "FIRST" if first else "LAST"
+
+
+def _grouped(expression: exp.Expr, select: exp.Select, *, reader: Reader) -> exp.Expr:
+    """PostgreSQL's GROUP BY takes a name for a column of a table first, ORDER BY for a result."""
+    is_column = reader.names.dialect == "postgres" and isinstance(expression, exp.Column)
+    return expression if is_column and reader.owner(expression) else _meant(expression, select)
+
+
+def _one_table(wanted: Iterator[_Wanted], reader: Reader) -> Keys:
     owner: Instance | None = None
     keys: list[SortKey] = []
-    for expression, descending in wanted:
+    for expression, descending, nulls in wanted:
         instance = reader.owner(expression)
         if instance is None or (owner is not None and instance is not owner):
             break
@@ -48,7 +66,7 @@ def _one_table(wanted: Iterator[tuple[exp.Expr, bool]], reader: Reader) -> Keys:
         if key is None:
             break
         owner = instance
-        keys.append(SortKey(key=key, column=column, descending=descending))
+        keys.append(SortKey(key=key, column=column, descending=descending, nulls=nulls))
     return (owner, tuple(keys)) if owner is not None else None
 
 
@@ -73,7 +91,7 @@ def _extreme(select: exp.Select, reader: Reader) -> Keys:
         return None
     only = select.selects[0].unalias()
     if isinstance(only, exp.Max | exp.Min) and not only.expressions:
-        return _one_table(iter([(only.this, False)]), reader)
+        return _one_table(iter([(only.this, False, "")]), reader)
     return None
 
 
@@ -81,7 +99,16 @@ def _window(select: exp.Select, reader: Reader) -> Keys:
     window = next((w for p in select.selects for w in p.find_all(exp.Window)), None)
     if window is None:
         return None
-    order = window.args.get("order")
-    wanted = [(e, False) for e in window.args.get("partition_by") or []]
-    wanted += [(o.this, bool(o.args.get("desc"))) for o in (order.expressions if order else [])]
+    named = _named_window(window, select)
+    order = window.args.get("order") or (named.args.get("order") if named else None)
+    partition = window.args.get("partition_by") or (named.args.get("partition_by") if named else [])
+    wanted: list[_Wanted] = [(e, False, "") for e in partition or []]
+    wanted += [(o.this, *_direction(o, reader)) for o in (order.expressions if order else [])]
     return _one_table(iter(wanted), reader)
+
+
+def _named_window(window: exp.Window, select: exp.Select) -> exp.Expr | None:
+    """The window of the WINDOW clause that `window` refers to."""
+    name = str(window.args.get("alias") or "").casefold()
+    known: list[exp.Expr] = select.args.get("windows") or []
+    return next((w for w in known if name and w.name.casefold() == name), None)

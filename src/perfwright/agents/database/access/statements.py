@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from perfwright.agents.database.access.names import table_of
+from perfwright.agents.database.access.views import base_of, with_views
+from perfwright.agents.database.access.writes import reads_of, writes_of
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.parsing import ParseFailure, parse_sql
+from perfwright.agents.database.parsing import ParseFailure, parse_sql, readable
 from perfwright.agents.database.workload import split_statements, tokenize
 
-MAX_VIEWS = 30  # replaced per statement; stops views that name themselves
 _BODY = re.compile(r"\bBEGIN\b(.*)\bEND\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -23,16 +25,26 @@ class Query:
     sources: tuple[str, ...]
 
 
-def target_of(statement: exp.Expr) -> str | None:
-    """Return the table that a write changes."""
+def target_of(statement: exp.Expr, catalog: Catalog) -> str | None:
+    """Return the table that a write changes, as the catalog calls it if it knows it."""
+    if catalog.dialect == "postgres":
+        mentions = (m for write in writes_of(statement) if (m := write.this.find(exp.Table)))
+        mention = next(mentions, None)
+        if mention is None:
+            return None
+        base = base_of(mention, catalog)
+        found = table_of(base or mention, catalog)
+        return found.name if found else mention.name
     if isinstance(statement, exp.Insert | exp.Update | exp.Delete):
         table = statement.this.find(exp.Table) if statement.this else None
         return table.name if table is not None else None
     return None
 
 
-def guess_target(sql: str) -> str | None:
+def guess_target(sql: str, catalog: Catalog) -> str | None:
     """Return the table that a write changes, without parsing."""
+    if catalog.dialect == "postgres":
+        return _guess_postgres_target(sql, catalog)
     tokens = [t for t in tokenize(sql) if t.kind in {"word", "quoted"}]
     for place, token in enumerate(tokens[:-1]):
         verb = token.text.upper()
@@ -46,8 +58,30 @@ def guess_target(sql: str) -> str | None:
     return None
 
 
+def _guess_postgres_target(sql: str, catalog: Catalog) -> str | None:
+    tokens = list(tokenize(sql, "postgres"))
+    for place, token in enumerate(tokens):
+        verb = token.text.upper()
+        if verb not in {"INTO", "UPDATE"} and not (
+            verb == "FROM" and place and tokens[place - 1].text.upper() == "DELETE"
+        ):
+            continue
+        named = [t for t in tokens[place + 1 : place + 5] if t.text.upper() != "ONLY"]
+        parts = [t.text.strip('"') for t in named if t.kind in {"word", "quoted"}]
+        if not parts:
+            return None
+        qualified = len(named) > 1 and named[1].text == "."
+        schema, name = parts[:2] if qualified and len(parts) > 1 else ("", parts[0])
+        found = catalog.mentioned(name, schema=schema)
+        return found.name if found else name
+    return None
+
+
 def queries_of(statement: exp.Expr, catalog: Catalog, *, source: str) -> list[Query]:
     """Return the SELECTs of a statement, views put in."""
+    if catalog.dialect == "postgres":
+        words = readable(source, "postgres")
+        return [Query(*with_views(query, catalog, source=words)) for query in reads_of(statement)]
     found: list[exp.Query] = []
     match statement:
         case exp.Query():
@@ -60,11 +94,16 @@ def queries_of(statement: exp.Expr, catalog: Catalog, *, source: str) -> list[Qu
             found = [_row_finder(statement)]
         case _:
             pass
-    return [_with_views(query, catalog, source=source) for query in found]
+    return [Query(*with_views(query, catalog, source=source)) for query in found]
 
 
 def trigger_queries(catalog: Catalog, *, table: str) -> list[Query]:
-    """Return the SELECTs within the triggers of `table`; triggers that do not parse have none."""
+    """Return the SELECTs within the triggers of `table`; triggers that do not parse have none.
+
+    Those of PostgreSQL are functions, which may be in any language: they have none, too.
+    """
+    if catalog.dialect == "postgres":
+        return []
     found: list[Query] = []
     for trigger in catalog.triggers:
         body = _BODY.search(trigger.sql)
@@ -93,34 +132,3 @@ def _row_finder(statement: exp.Update | exp.Delete) -> exp.Select:
     if statement.args.get("with_"):
         select.set("with_", statement.args["with_"].copy())
     return select
-
-
-def _with_views(query: exp.Query, catalog: Catalog, *, source: str) -> Query:
-    """Replace views by their SELECT, so that conditions reach the tables below."""
-    views = {view.name.casefold(): view for view in catalog.views}
-    sources = [source]
-    query = query.copy()
-    for _ in range(MAX_VIEWS if views else 0):
-        common = {cte.alias.casefold() for cte in query.find_all(exp.CTE)}
-        mention = next(
-            (
-                t
-                for t in query.find_all(exp.Table)
-                if t.name.casefold() in views and t.name.casefold() not in common
-            ),
-            None,
-        )
-        if mention is None:
-            break
-        view = views[mention.name.casefold()]
-        body = parse_sql(view.sql)
-        if not isinstance(body, exp.Create) or not isinstance(body.expression, exp.Query):
-            break
-        alias = mention.alias or mention.name
-        joins = mention.args.get("joins")
-        inner = body.expression.copy().subquery(alias)
-        if joins:
-            inner.set("joins", joins)
-        mention.replace(inner)
-        sources.append(view.sql)
-    return Query(query, tuple(sources))

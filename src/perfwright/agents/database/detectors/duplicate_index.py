@@ -36,7 +36,7 @@ RULE = Detector(
     needs=("catalog",),
     scope=Scope.QUICK_WIN,
     find=find,
-    limits="An index that a statement names by INDEXED BY is needed all the same.",
+    limits="In SQLite, an index that a statement names by INDEXED BY is needed all the same.",
     fires_on=artifacts(indexes=(index("one", "customer"), index("two", "customer"))),
     silent_on=artifacts(indexes=(index("one", "customer"), index("two", "state"))),
 )

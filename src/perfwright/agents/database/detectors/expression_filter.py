@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, Term
+from perfwright.agents.database.artifacts import INVERTED, Access, DatabaseArtifacts, Term
 from perfwright.agents.database.examples import artifacts, read
 from perfwright.agents.database.facts import access_finding, busy
 from perfwright.core import Detector, Finding, Layer, Scope
@@ -14,7 +14,11 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each access that compares or sorts by an expression."""
     for observation in busy(artifacts):
         for access in observation.accesses:
-            expressions = [term.key for term in access.terms if term.column is None]
+            expressions = [
+                term.key
+                for term in access.terms
+                if term.column is None and term.operator not in INVERTED
+            ]
             expressions += [
                 key.key for key in (*access.order, *access.grouping) if key.column is None
             ]

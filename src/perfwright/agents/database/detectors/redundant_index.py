@@ -41,7 +41,7 @@ RULE = Detector(
     scope=Scope.QUICK_WIN,
     find=find,
     limits="The shorter one can still read faster when the other columns are wide, and ends in "
-    "the rowid, which may serve an order; the workload's plans and times decide.",
+    "the rowid in SQLite, which may serve an order; the workload's plans and times decide.",
     fires_on=artifacts(indexes=(index("short", "customer"), index("long", "customer", "placed"))),
     silent_on=artifacts(indexes=(index("short", "placed"), index("long", "customer", "placed"))),
 )

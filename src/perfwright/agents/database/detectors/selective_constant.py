@@ -6,33 +6,31 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, Term, TermCount
-from perfwright.agents.database.candidates import PARTIAL_SHARE
 from perfwright.agents.database.examples import artifacts, read
 from perfwright.agents.database.facts import access_finding, busy
+from perfwright.agents.database.knowledge import PARTIAL_SHARE, Knowledge
 from perfwright.core import Detector, Finding, Layer, Scope
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each access with a rare constant condition."""
-    rows = {(count.table, count.term): count.rows for count in artifacts.term_counts}
+    knowledge = Knowledge(catalog=artifacts.catalog, term_counts=artifacts.term_counts)
     for observation in busy(artifacts):
         for access in observation.accesses:
             table = artifacts.catalog.table(access.table)
-            known = [(rows.get((access.table, c)), c) for c in access.constants]
-            rare = [(n, c) for n, c in known if table and n is not None and n <= _limit(table.rows)]
-            if table and rare:
-                count, term = min(rare)
+            if table is None:
+                continue
+            share, term = min(
+                ((knowledge.share(table, (c,)), c) for c in access.constants), default=(1.0, "")
+            )
+            if share <= PARTIAL_SHARE:
                 yield access_finding(
                     observation,
                     access,
-                    evidence=f"always asks for {term}, true for {count} of {table.rows} rows "
-                    f"of {access.table}",
+                    evidence=f"always asks for {term}, true for {share * table.rows:.0f} of "
+                    f"{table.rows} rows of {access.table}",
                     confidence=0.8,
                 )
-
-
-def _limit(rows: int) -> float:
-    return PARTIAL_SHARE * rows
 
 
 _OPEN = Access(
@@ -51,7 +49,7 @@ RULE = Detector(
     scope=Scope.QUICK_WIN,
     find=find,
     limits="SQLite uses it only for statements that repeat the condition word for word, and never "
-    "for a bound parameter.",
+    "for a bound parameter; PostgreSQL not for the generic plan of a prepared statement.",
     fires_on=replace(
         _READ, term_counts=(TermCount(table="orders", term="state = 'open'", rows=100),)
     ),

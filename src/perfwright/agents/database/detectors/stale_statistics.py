@@ -12,29 +12,53 @@ from perfwright.agents.database.facts import StatisticsFacts
 from perfwright.core import Detector, Finding, Layer, Scope
 
 MIN_ROWS = 1_000  # a bad plan over fewer rows costs next to nothing
-FACTOR = 2.0  # the planner reckons in powers of two; smaller differences hardly change a plan
+FACTOR = 2.0  # SQLite reckons in powers of two; smaller differences hardly change a plan
+CHANGED = 0.25  # PostgreSQL analyses again by itself after a tenth, within a minute
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
-    """Yield one finding for all tables that the planner is wrong about."""
+    """Yield one finding for all tables that the planner is wrong about, for each reason."""
     catalog = artifacts.catalog
-    stale = tuple(t for t in catalog.tables if _matters(t, catalog) and _is_off(t, catalog))
-    if not stale:
-        return
-    never = catalog.statistics is None
-    names = ", ".join(t.name for t in stale)
-    yield Finding(
-        subject=names,
-        evidence="ANALYZE never ran" if never else "the row counts are off by more than 2 times",
-        cost=0.0,
-        confidence=0.5,
-        facts=StatisticsFacts(tables=tuple(t.name for t in stale)),
-    )
+    reasons = _postgres_reasons if catalog.dialect == "postgres" else _sqlite_reasons
+    by_reason: dict[str, list[str]] = {}
+    for table in catalog.tables:
+        if _matters(table, catalog):
+            for reason in reasons(table, catalog):
+                by_reason.setdefault(reason, []).append(table.name)
+    for reason, names in by_reason.items():
+        yield Finding(
+            subject=", ".join(names),
+            evidence=reason,
+            cost=0.0,
+            confidence=0.5,
+            facts=StatisticsFacts(tables=tuple(names)),
+        )
 
 
 def _matters(table: Table, catalog: Catalog) -> bool:
-    """Without an index there is nothing to choose between."""
-    return table.rows >= MIN_ROWS and not table.virtual and bool(catalog.indexes_of(table.name))
+    """Without an index there is nothing to choose between, but the order of joins."""
+    indexed = catalog.dialect == "postgres" or bool(catalog.indexes_of(table.name))
+    return table.rows >= MIN_ROWS and not table.virtual and indexed
+
+
+def _sqlite_reasons(table: Table, catalog: Catalog) -> Iterator[str]:
+    if catalog.statistics is None:
+        yield "ANALYZE never ran"
+    elif _is_off(table, catalog):
+        yield "the row counts are off by more than 2 times"
+
+
+def _postgres_reasons(table: Table, catalog: Catalog) -> Iterator[str]:
+    """ANALYZE sets the counter of changes back, so what was just analysed is never named."""
+    activity = table.activity
+    if activity is None or catalog.is_replica:
+        return
+    if not activity.analyzed and table.partitioned:
+        yield "ANALYZE ran on the partitions at most, never on the whole: it does so by hand only"
+    elif not activity.analyzed:
+        yield "ANALYZE never ran"
+    elif not table.partitioned and activity.modified_rows > CHANGED * max(table.rows, 1):
+        yield "more than a quarter of the rows changed since the last ANALYZE"
 
 
 def _is_off(table: Table, catalog: Catalog) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, PlanStep, Term
 from perfwright.agents.database.examples import artifacts, read
-from perfwright.agents.database.facts import access_finding, accesses_of, busy
+from perfwright.agents.database.facts import access_finding, accesses_of, busy, is_wasteful
 from perfwright.core import Detector, Finding, Layer, Scope
 
 
@@ -14,15 +14,20 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each scanned table with an OR whose sides an index could answer."""
     for observation in busy(artifacts):
         for step in observation.plan:
-            if step.action != "scan":
+            if step.action != "scan" and not is_wasteful(step):
                 continue
             for access in accesses_of(observation, step):
                 if access.branches and all(access.branches):
                     yield access_finding(
                         observation,
                         access,
-                        evidence=f"scans {access.table} for an OR of {len(access.branches)} sides",
+                        evidence=f"{_way(step)} {access.table} for an OR of "
+                        f"{len(access.branches)} sides",
                     )
+
+
+def _way(step: PlanStep) -> str:
+    return "scans" if step.action == "scan" else f"checks {step.removed:.0f} rows in vain of"
 
 
 _EITHER = (
@@ -34,7 +39,7 @@ RULE = Detector(
     id="unindexed-alternative",
     layer=Layer.DATABASE,
     title="Index every side of the OR",
-    why="SQLite answers an OR by one index search for each side, but only if each side has one.",
+    why="An OR is answered by one index search for each side, but only if each side has one.",
     needs=("workload",),
     scope=Scope.COMPREHENSIVE,
     find=find,

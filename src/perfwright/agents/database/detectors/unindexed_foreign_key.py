@@ -23,17 +23,26 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     }
     for key in artifacts.catalog.foreign_keys:
         child = artifacts.catalog.table(key.table)
-        if child is None or child.rows < MIN_ROWS or is_supported(key, artifacts.catalog):
+        if child is None or child.virtual or child.rows < MIN_ROWS:
+            continue
+        if is_supported(key, artifacts.catalog):
             continue
         calls = deletes.get(key.parent.casefold(), 0)
         yield Finding(
             subject=f"{key.table}({', '.join(key.columns)}) references {key.parent}",
             evidence=f"deleting from {key.parent} scans {child.rows} rows of {key.table}; "
-            + (f"{calls} deletes in the workload" if calls else "no delete in the workload"),
+            + (f"{calls} deletes in the workload" if calls else "no delete in the workload")
+            + _counted(artifacts, key.parent),
             cost=calls * child.rows * ROW_MS,
             confidence=0.9 if calls else 0.4,
             facts=ForeignKeyFacts(key=key),
         )
+
+
+def _counted(artifacts: DatabaseArtifacts, parent: str) -> str:
+    table = artifacts.catalog.table(parent)
+    activity = table.activity if table else None
+    return "" if activity is None else f", {activity.deleted} counted by the server"
 
 
 RULE = Detector(
@@ -44,7 +53,8 @@ RULE = Detector(
     needs=("catalog",),
     scope=Scope.QUICK_WIN,
     find=find,
-    limits="It matters only where the program sets PRAGMA foreign_keys=ON and deletes parents.",
+    limits="It matters only where parents are deleted or renumbered; in SQLite, only where the "
+    "program sets PRAGMA foreign_keys=ON.",
     fires_on=artifacts(foreign_keys=(foreign_key("customer"),), tables=(table("customers"),)),
     silent_on=artifacts(
         foreign_keys=(foreign_key("customer"),),

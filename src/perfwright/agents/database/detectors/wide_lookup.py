@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, PlanStep, Term
-from perfwright.agents.database.candidates import MAX_EXTRA_COLUMNS
 from perfwright.agents.database.examples import artifacts, read
 from perfwright.agents.database.facts import access_finding, accesses_of, busy
+from perfwright.agents.database.knowledge import MAX_EXTRA_COLUMNS
 from perfwright.core import Detector, Finding, Layer, Scope
 
 MIN_STEPS = 1_000  # some hundred rows: below, the fetches cost less than the wider index
+MIN_WORK = 60.0  # PostgreSQL, in buffers
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each table that is read row by row for a few of its columns."""
+    least = MIN_WORK if artifacts.catalog.dialect == "postgres" else MIN_STEPS
     for observation in busy(artifacts):
-        if observation.cost is None or observation.cost.steps < MIN_STEPS:
+        if observation.cost is None or observation.cost.steps < least:
             continue
         for step in observation.plan:
             if step.covering or step.action not in {"scan", "search"}:

@@ -37,5 +37,5 @@ RULE = Remedy(
     answers=("unindexed-alternative",),
     scope=Scope.COMPREHENSIVE,
     propose=propose,
-    why="SQLite searches once for each side and joins the rows found.",
+    why="The database searches once for each side and joins the rows found.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.candidates import Kind
+from perfwright.agents.database.knowledge import Kind
 from perfwright.agents.database.proposals import access_candidates, index_proposal
 from perfwright.core import Finding, Layer, Proposal, Remedy, Scope
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.candidates import Kind
+from perfwright.agents.database.knowledge import Kind
 from perfwright.agents.database.proposals import access_candidates, index_proposal
 from perfwright.core import Finding, Layer, Proposal, Remedy, Scope
 
@@ -26,5 +26,5 @@ RULE = Remedy(
     answers=("expression-filter",),
     scope=Scope.QUICK_WIN,
     propose=propose,
-    why="SQLite compares a ready value instead of computing it for each row.",
+    why="A ready value is compared instead of one computed for each row.",
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.balance import balance_of
-from perfwright.agents.database.design import DesignKey, IndexDesign
+from perfwright.agents.database.design import DesignKey, design_on
 from perfwright.agents.database.facts import ForeignKeyFacts
 from perfwright.agents.database.naming import quote
-from perfwright.agents.database.proposals import index_proposal
+from perfwright.agents.database.postgresql_candidates import without_nulls
+from perfwright.agents.database.proposals import index_proposal, knowledge_of
 from perfwright.core import Finding, Layer, Proposal, Remedy, Scope
 
 
@@ -19,10 +20,11 @@ def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iter
         if not isinstance(finding.facts, ForeignKeyFacts):
             continue
         key = finding.facts.key
-        if balance_of(artifacts, key.table).closed:
+        table = knowledge_of(artifacts).indexable(key.table)
+        if table is None or balance_of(artifacts, key.table).closed:
             continue
         keys = tuple(DesignKey(text=quote(c), column=c, equality=True) for c in key.columns)
-        design = IndexDesign(table=key.table, keys=keys)
+        design = design_on(table, keys, where=without_nulls(table, key.columns[0]))
         yield index_proposal(artifacts, (design,), remedy="foreign-key-index", cost_ms=finding.cost)
 
 

@@ -13,7 +13,7 @@ from perfwright.core import Finding, Layer, Prediction, Proposal, Remedy, Risk, 
 def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iterator[Proposal]:
     """Propose to gather the statistics of the tables that the planner is wrong about."""
     for finding in findings:
-        if isinstance(finding.facts, StatisticsFacts):
+        if isinstance(finding.facts, StatisticsFacts) and not artifacts.catalog.is_replica:
             yield Proposal(
                 layer=Layer.DATABASE,
                 remedy="fresh-statistics",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.candidates import MAX_KEYS, Kind, exists
 from perfwright.agents.database.design import DesignKey, IndexDesign
+from perfwright.agents.database.existing import exists
+from perfwright.agents.database.knowledge import MAX_EXTRA_COLUMNS, MAX_KEYS, Kind
 from perfwright.agents.database.proposals import access_candidates, index_proposal
 from perfwright.core import Finding, Layer, Proposal, Remedy, Scope
 
@@ -56,12 +58,17 @@ def merge(front: IndexDesign, whole: IndexDesign) -> IndexDesign | None:
     free = {key.text: key for key in whole.keys if key.equality}
     if len(front.keys) >= len(whole.keys) or any(key.text not in free for key in front.keys):
         return None
+    if any(free[key.text].operator_class != key.operator_class for key in front.keys):
+        return None
     first: tuple[DesignKey, ...] = tuple(free[key.text] for key in front.keys)
     rest = tuple(key for key in whole.keys if key not in first)
     keys = (*first, *rest)
-    if keys == whole.keys or len(keys) > MAX_KEYS:
+    carried = (*whole.included, *front.included)
+    included = tuple(c for c in dict.fromkeys(carried) if c not in {key.column for key in keys})
+    if len(keys) > MAX_KEYS or len(included) > MAX_EXTRA_COLUMNS:
         return None
-    return IndexDesign(table=whole.table, keys=keys, where=whole.where)
+    merged = replace(whole, keys=keys, included=included)
+    return None if merged == whole else merged
 
 
 RULE = Remedy(

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 
-from perfwright.agents.database.artifacts import CacheTrial, DatabaseArtifacts, Observation
-from perfwright.agents.database.balance import FEW_WRITES
+from perfwright.agents.database.artifacts import CacheTrial, DatabaseArtifacts
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.choosing import choose
 from perfwright.agents.database.sqlite.probes.arms import fresh_copy
@@ -18,11 +17,10 @@ from perfwright.agents.database.sqlite.probes.replay import Replayer
 from perfwright.agents.database.sqlite.probes.scratch import copy_target
 from perfwright.agents.database.sqlite.probes.settings import try_larger_cache
 from perfwright.agents.database.sqlite.probes.trials import ScratchTrials
-from perfwright.agents.database.whatif import Trial, Trials
+from perfwright.agents.database.telling import ToldTrials, few_writes_note, problems
 from perfwright.agents.database.workload import load_workload
-from perfwright.core import ChangeSpec, Clock, ConfigError, Progress, Proposal, Target
+from perfwright.core import Clock, ConfigError, Progress, Proposal, Target
 
-MAX_NOTES = 8
 BUSY_FACTOR = 3.0  # wall time may exceed the limit this many times where others keep the CPU busy
 QUICK_BUILDS = (
     "PRAGMA secure_delete=OFF",  # Debian's default overwrites the pages of a dropped index
@@ -105,7 +103,7 @@ def try_all(
         return choose(
             artifacts,
             proposals,
-            trials=_Told(trials, progress=progress, expected=len(proposals)),
+            trials=ToldTrials(trials, progress=progress, expected=len(proposals)),
             time_is_up=time_is_up,
         )
     finally:
@@ -158,8 +156,8 @@ def _observe(
         cache=cache,
         notes=(
             *loaded.notes,
-            *_problems(seen),
-            *_few_writes(seen),
+            *problems(seen),
+            *few_writes_note(seen),
             *_assumptions(catalog, enforce=enforce),
         ),
     )
@@ -183,64 +181,7 @@ def _without_workload() -> Iterator[str]:
     )
 
 
-def _problems(seen: tuple[Observation, ...]) -> Iterator[str]:
-    bad = [o for o in seen if o.problem is not None]
-    for observation in bad[:MAX_NOTES]:
-        yield (
-            f"{observation.shape.calls} calls {observation.problem}: {observation.shape.text[:100]}"
-        )
-    if len(bad) > MAX_NOTES:
-        yield f"{len(bad) - MAX_NOTES} more statements could not be executed or analysed"
-    slow = [o for o in seen if o.cost is not None and o.cost.timed_out]
-    for observation in slow[:MAX_NOTES]:
-        yield f"stopped after its time limit, its cost is a lower bound: {observation.shape.text}"
-
-
-def _few_writes(seen: tuple[Observation, ...]) -> Iterator[str]:
-    calls = sum(o.shape.calls for o in seen if o.shape.write)
-    if calls < FEW_WRITES:
-        yield (
-            f"{calls} writes in the workload: too few to hold changes to a share of their time; "
-            "what they cost counts in the total"
-        )
-
-
 def _assumptions(catalog: Catalog, *, enforce: bool) -> Iterator[str]:
     if catalog.foreign_keys:
         state = "on" if enforce else "off"
         yield f"measured with PRAGMA foreign_keys={state}; set it as the program does"
-
-
-class _Told:
-    """Trials that tell how far they are."""
-
-    def __init__(self, trials: Trials, *, progress: Progress, expected: int) -> None:
-        self._trials, self._progress, self._expected = trials, progress, expected
-        self._done = 0
-
-    def total_ms(self) -> float:
-        """As the trials say."""
-        return self._trials.total_ms()
-
-    def write_ms(self) -> float:
-        """As the trials say."""
-        return self._trials.write_ms()
-
-    def table_ms(self, table: str) -> float:
-        """As the trials say."""
-        return self._trials.table_ms(table)
-
-    def try_out(self, change: ChangeSpec) -> Trial | None:
-        """Tell, then try."""
-        self._done += 1
-        self._progress(f"trial {self._done} (of about {self._expected}): {change.summary}")
-        return self._trials.try_out(change)
-
-    def accept(self, change: ChangeSpec) -> None:
-        """Tell, then accept."""
-        self._progress(f"chosen: {change.summary}")
-        self._trials.accept(change)
-
-    def withdraw(self, change: ChangeSpec) -> None:
-        """As the trials do."""
-        self._trials.withdraw(change)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfwright.agents.database.artifacts import Parameters, Shape
+from perfwright.agents.database.catalog import Dialect
+from perfwright.agents.database.workload.kinds import is_known
 from perfwright.agents.database.workload.lexing import split_statements
-from perfwright.agents.database.workload.shapes import Execution, ShapeCollector, is_sqlite, outline
+from perfwright.agents.database.workload.shapes import Execution, ShapeCollector, outline
 from perfwright.core import ConfigError
 
 MAX_SHAPES = 2_000  # beyond, values are hidden in the text where they cannot be told from names
 MAX_NOTES = 5
+_ENGINES: dict[Dialect, str] = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +33,14 @@ class Workload:
 class _Skipped:
     """Statements that were left out for one reason."""
 
+    dialect: Dialect
     count: int = 0
     example: str = ""
 
     def add(self, sql: str) -> None:
         self.count += 1
         if self.count == 1:
-            self.example = f"such as: {outline(sql)}"
+            self.example = f"such as: {outline(sql, self.dialect)}"
 
     def __str__(self) -> str:
         return f"{self.count:,} statement{'' if self.count == 1 else 's'}"
@@ -46,27 +50,31 @@ class _LineError(ValueError):
     """One line cannot be used; the others can."""
 
 
-def load_workload(path: Path, *, names: frozenset[str] = frozenset()) -> Workload:
+def load_workload(
+    path: Path, *, names: frozenset[str] = frozenset(), dialect: Dialect = "sqlite"
+) -> Workload:
     """Read a workload file.
 
     Args:
         path: A `.sql` script, or JSON lines.
-        names: Every identifier of the schema, folded.
+        names: Every identifier of the schema, folded; only SQLite needs them.
+        dialect: How its statements are written.
 
     Raises:
         ConfigError: If there is no file, it cannot be read, or no line of it can be used.
     """
     text = _read(path)
-    lines = _script(text) if path.suffix.lower() == ".sql" else _json_lines(text)
-    collector = ShapeCollector(names=names)
-    executions, bad, idle, foreign = 0, list[str](), _Skipped(), _Skipped()
+    is_script = path.suffix.lower() == ".sql"
+    lines = _script(text, dialect) if is_script else _json_lines(text, dialect)
+    collector = ShapeCollector(names=names, dialect=dialect)
+    executions, bad, idle, foreign = 0, list[str](), _Skipped(dialect), _Skipped(dialect)
     for number, entry in lines:
         if isinstance(entry, _LineError):
             bad.append(f"line {number}: {entry}")
         elif collector.add(entry):
             executions += entry.count
         else:
-            (idle if is_sqlite(entry.sql) else foreign).add(entry.sql)
+            (idle if is_known(entry.sql, dialect) else foreign).add(entry.sql)
     if not executions:
         problem = _nothing(bad, idle=idle, foreign=foreign)
         raise ConfigError(field="workload", value=str(path), problem=problem)
@@ -74,7 +82,9 @@ def load_workload(path: Path, *, names: frozenset[str] = frozenset()) -> Workloa
     if len(bad) > MAX_NOTES:
         notes.append(f"workload: {len(bad) - MAX_NOTES} more lines left out for such reasons")
     if foreign.count:
-        notes.append(f"workload: {foreign} left out that SQLite cannot read, {foreign.example}")
+        notes.append(
+            f"workload: {foreign} left out that {_ENGINES[dialect]} cannot read, {foreign.example}"
+        )
     if idle.count:
         notes.append(f"workload: {idle} left out as touching no rows, {idle.example}")
     shapes = collector.shapes()
@@ -103,26 +113,26 @@ def _nothing(bad: list[str], *, idle: _Skipped, foreign: _Skipped) -> str:
     if bad:
         return f"no line of it can be used; {bad[0]}"
     if foreign.count:
-        return f"holds {foreign} that SQLite cannot read, {foreign.example}"
+        return f"holds {foreign} that {_ENGINES[foreign.dialect]} cannot read, {foreign.example}"
     return f"holds no SELECT, INSERT, UPDATE or DELETE, only {idle} of other kinds, {idle.example}"
 
 
-def _script(text: str) -> Iterator[tuple[int, Execution | _LineError]]:
-    for number, sql in split_statements(text):
+def _script(text: str, dialect: Dialect) -> Iterator[tuple[int, Execution | _LineError]]:
+    for number, sql in split_statements(text, dialect):
         yield number, Execution(sql=sql)
 
 
-def _json_lines(text: str) -> Iterator[tuple[int, Execution | _LineError]]:
+def _json_lines(text: str, dialect: Dialect) -> Iterator[tuple[int, Execution | _LineError]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            yield number, _execution(line)
+            yield number, _execution(line, dialect)
         except _LineError as error:
             yield number, error
 
 
-def _execution(line: str) -> Execution:
+def _execution(line: str, dialect: Dialect) -> Execution:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -133,7 +143,7 @@ def _execution(line: str) -> Execution:
         raise _LineError('has an empty "sql"')
     return Execution(
         sql=entry["sql"],
-        parameters=_parameters(entry.get("params")),
+        parameters=_parameters(entry.get("params"), dialect),
         ms=_amount(entry, "ms"),
         count=max(1, int(_amount(entry, "count") or 1)),
     )
@@ -150,13 +160,16 @@ def _amount(entry: dict[str, object], name: str) -> float | None:
     return float(value)
 
 
-def _parameters(value: object) -> Parameters:
+def _parameters(value: object, dialect: Dialect) -> Parameters:
+    if dialect == "postgres":
+        value = _as_postgres(value)
+    is_value = _is_scalar if dialect == "sqlite" else _is_postgres_value
     match value:
         case None:
             return None
-        case list() if all(map(_is_scalar, value)):
+        case list() if all(map(is_value, value)):
             return tuple(value)
-        case dict() if all(map(_is_scalar, value.values())):
+        case dict() if all(map(is_value, value.values())):
             return {str(key).lstrip(":@$"): entry for key, entry in value.items()}
         case _:
             raise _LineError('"params" is neither a list nor an object of plain values')
@@ -164,3 +177,19 @@ def _parameters(value: object) -> Parameters:
 
 def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, str | int | float)
+
+
+def _as_postgres(value: object) -> object:
+    """Write the objects among the parameters as text, which is how json and jsonb take them."""
+    match value:
+        case list():
+            return [json.dumps(v) if isinstance(v, dict) else v for v in value]
+        case dict():
+            return {k: json.dumps(v) if isinstance(v, dict) else v for k, v in value.items()}
+        case _:
+            return value
+
+
+def _is_postgres_value(value: object) -> bool:
+    """PostgreSQL has arrays, so `= ANY($1)` takes a list."""
+    return all(map(_is_postgres_value, value)) if isinstance(value, list) else _is_scalar(value)

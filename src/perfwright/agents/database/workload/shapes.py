@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from perfwright.agents.database.artifacts import Parameters, Sample, Shape
-from perfwright.agents.database.workload.lexing import VALUES, Token, is_misquoted, tokenize
+from perfwright.agents.database.catalog import Dialect
+from perfwright.agents.database.workload.kinds import changes_rows
+from perfwright.agents.database.workload.lexing import VALUES, tokenize
+from perfwright.agents.database.workload.masks import literals, mask, template
 
 MAX_SAMPLES = 20
 MAX_REMEMBERED = 400  # executions of one shape that samples are chosen from; about 100 KB a shape
 MIN_CONSTANT_CALLS = 10  # with fewer executions, a value that never changed says little
-_LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
-_ROWS = re.compile(r"(\(\?[^()]*\))(?:\s*,\s*\(\?[^()]*\))+")
-_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
-_READS = frozenset({"SELECT", "VALUES", "WITH"})
-_OTHERS = frozenset(
-    {"ALTER", "ANALYZE", "ATTACH", "BEGIN", "COMMIT", "CREATE", "DETACH", "DROP", "END"}
-    | {"EXPLAIN", "PRAGMA", "REINDEX", "RELEASE", "ROLLBACK", "SAVEPOINT", "VACUUM"}
-)
 MAX_OUTLINE = 60  # characters of a statement that a note names
 
 
@@ -69,21 +62,25 @@ class ShapeCollector:
     """Groups executions as they are read, in memory that does not grow with the workload.
 
     Args:
-        names: Every identifier of the schema, folded: other double-quoted words are strings.
+        names: Every identifier of the schema, folded: other double-quoted words are strings, in
+            SQLite.
+        dialect: How the statements are written.
     """
 
-    def __init__(self, *, names: frozenset[str] = frozenset()) -> None:
-        self._names = names
+    def __init__(self, *, names: frozenset[str] = frozenset(), dialect: Dialect = "sqlite") -> None:
+        self._names = names if dialect == "sqlite" else frozenset[str]()
+        self._dialect: Dialect = dialect
         self._groups: dict[str, _Group] = {}
 
     def add(self, execution: Execution) -> bool:
         """Take one execution; False for a statement that neither reads nor writes rows."""
-        tokens = list(tokenize(execution.sql))
-        write = _writes(tokens)
+        tokens = list(tokenize(execution.sql, self._dialect))
+        write = changes_rows(tokens, self._dialect)
         if write is None:
             return False
-        found = list(_values(tokens, self._names))
-        text = _mask(tokens, {position for position, _ in found})
+        found = list(literals(tokens, self._names))
+        places = {position for position, _ in found}
+        text = mask(tokens, places, dialect=self._dialect)
         values = [value for _, value in found]
         group = self._groups.get(text)
         if group is None:
@@ -101,7 +98,7 @@ class ShapeCollector:
         return Shape(
             id=hashlib.sha256(group.text.encode()).hexdigest()[:10],
             text=group.text,
-            template=_template(first.sql, group.steady, names=self._names),
+            template=template(first.sql, group.steady, names=self._names, dialect=self._dialect),
             write=group.write,
             calls=group.calls,
             recorded_ms=group.ms if group.timed else None,
@@ -109,107 +106,23 @@ class ShapeCollector:
         )
 
 
-def _writes(tokens: list[Token]) -> bool | None:
-    """Tell writes (True), reads (False) and all other statements (None) apart."""
-    words = [t.text.upper() for t in tokens if t.kind == "word"]
-    first = words[0] if words else ""
-    if first in _WRITES:
-        return True
-    if first in _READS:
-        depth = 0
-        for token in tokens:  # WITH ... INSERT: the verb stands outside of all parentheses
-            depth += (token.text == "(") - (token.text == ")")
-            if depth == 0 and first == "WITH" and token.text.upper() in _WRITES - {"REPLACE"}:
-                return True
-        return False
-    return None
-
-
-def is_sqlite(sql: str) -> bool:
-    """Tell a statement of a kind that SQLite knows, by its first word; a lone comment is one."""
-    first = next((token for token in tokenize(sql) if token.text != ";"), None)
-    return first is None or first.text.upper() in _WRITES | _READS | _OTHERS
-
-
-def outline(sql: str) -> str:
+def outline(sql: str, dialect: Dialect = "sqlite") -> str:
     """Shorten a statement to one line of `MAX_OUTLINE` characters, its values hidden.
 
     A value can be a secret, such as the key of an encrypted database.
     """
+    hidden = VALUES | {"quoted"} if dialect == "sqlite" else VALUES
     parts: list[str] = []
     end = 0
-    for token in tokenize(sql):
+    for token in tokenize(sql, dialect):
         space = " " if parts and token.start > end else ""
         if token.text in {"'", '"'}:  # never closed: all that follows may be a value
             parts.append(f"{space}?")
             break
-        parts.append(space + ("?" if token.kind in VALUES | {"quoted"} else token.text))
+        parts.append(space + ("?" if token.kind in hidden else token.text))
         end = token.end
     text = "".join(parts) or "a comment"
     return text if len(text) <= MAX_OUTLINE else f"{text[: MAX_OUTLINE - 1]}…"
-
-
-def _values(tokens: list[Token], names: frozenset[str]) -> Iterator[tuple[int, str]]:
-    """Yield place and text of each literal value."""
-    for place, token in enumerate(tokens):
-        if token.kind in VALUES or is_misquoted(tokens, at=place, names=names):
-            yield place, token.text
-
-
-def _mask(tokens: list[Token], values: set[int]) -> str:
-    """Render the tokens with `?` for values and parameters, and lists of them as one."""
-    parts: list[str] = []
-    before: Token | None = None
-    for place, token in enumerate(tokens):
-        hidden = place in values or token.kind == "parameter"
-        part = "?" if hidden else token.text.lower() if token.kind == "word" else token.text
-        if before is not None and _needs_space(before, token):
-            parts.append(" ")
-        parts.append(part)
-        before = token
-    text = _LIST.sub("(?+)", "".join(parts))
-    return _ROWS.sub(r"\1+", text).rstrip("; ")
-
-
-def _needs_space(before: Token, token: Token) -> bool:
-    if before.text in {"(", "."} or token.text in {")", ".", ",", ";"}:
-        return False
-    return not (token.text == "(" and before.kind == "word" and before.text.upper() not in _SPACED)
-
-
-_SPACED = frozenset(
-    {
-        "AND",
-        "AS",
-        "BY",
-        "EXISTS",
-        "FROM",
-        "IN",
-        "JOIN",
-        "NOT",
-        "ON",
-        "OR",
-        "SELECT",
-        "SET",
-        "VALUES",
-    }
-    | {"WHEN", "WHERE"}
-)
-
-
-def _template(sql: str, steady: list[bool], *, names: frozenset[str]) -> str:
-    """Replace the values that change by parameters `:pwN`."""
-    tokens = list(tokenize(sql))
-    parts: list[str] = []
-    end = 0
-    changing = [
-        place for (place, _), same in zip(_values(tokens, names), steady, strict=True) if not same
-    ]
-    for number, place in enumerate(changing):
-        token = tokens[place]
-        parts += [sql[end : token.start], f":pw{number}"]
-        end = token.end
-    return "".join([*parts, sql[end:]]).rstrip().rstrip(";")
 
 
 def _choose(executions: list[Execution], *, calls: int) -> tuple[Sample, ...]:

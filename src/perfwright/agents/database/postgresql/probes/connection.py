@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perfwright.core import (
     ConfigError,
@@ -12,12 +12,14 @@ from perfwright.core import (
     Target,
     TargetError,
     UnreadableTargetError,
+    without_password,
 )
 
 if TYPE_CHECKING:
     import psycopg
 
-    Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+"""A connection whose rows are plain tuples."""
 
 NAME = "perfwright"
 CONNECT_TIMEOUT_S = 10
@@ -81,7 +83,7 @@ def open_database(url: str, *, options: dict[str, str] | None = None) -> Connect
         )
     except psycopg.Error as error:
         raise UnreadableTargetError(
-            target=url, problem=first_line(error), remedy=_remedy(str(error))
+            target=without_password(url), problem=first_line(error), remedy=_remedy(str(error))
         ) from error
 
 

@@ -1,0 +1,25 @@
+-- a hand-made reference, near the limit; try to reach it without reading it
+create index concurrently p1 on scan(shipment_id, at desc, id desc);
+create index concurrently p2 on shipment(depot_id, promised_at, id) where state = 'in_transit';
+create index concurrently p3 on shipment("customerRef") where "customerRef" is not null;
+create index concurrently p4 on shipment using gin (tags);
+create index concurrently p5 on faq using gin (doc);
+create index concurrently p6 on customer(lower(email)) where deleted_at is null;
+create index concurrently p7 on "invoiceLine"(id) where not settled;
+create index concurrently p8 on rate_window(carrier_id, zone, valid_from);
+create index concurrently p9 on shipment(depot_id) where state = 'held' and deleted_at is null;
+create index concurrently p10 on shipment((meta->>'promo')) where meta->>'promo' is not null;
+create index concurrently p11 on scan using brin (at) with (pages_per_range = 16);
+create index concurrently p12 on scan(depot_id, at desc, id desc) where kind = 'exception';
+create index concurrently p13 on address(postcode text_pattern_ops, country);
+create index concurrently p14 on shipment(((created_at at time zone 'UTC')::date));
+create index concurrently p15 on shipment(carrier_id, delivered_at desc nulls last, id);
+create index concurrently p16 on "invoiceLine"(shipment_id);
+create index concurrently p17 on shipment using brin (created_at) with (pages_per_range = 16);
+create index concurrently p18 on shipment(weight_g desc, id) where delivered_at is null;
+create index concurrently p19 on shipment(customer_id) where state = 'lost';
+drop index concurrently shipment_customer;
+drop index concurrently scan_device;
+drop index concurrently address_customer_b;
+drop index concurrently customer_seen;
+analyze;

@@ -1,0 +1,287 @@
+"""The bench of one change: two databases from one template, run in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
+from perfwright.agents.database.balance import few_writes
+from perfwright.agents.database.postgresql.probes.answers import TooSlowError, differs
+from perfwright.agents.database.postgresql.probes.connection import Connection
+from perfwright.agents.database.postgresql.probes.copies import Copies
+from perfwright.agents.database.postgresql.probes.observation import executed
+from perfwright.agents.database.postgresql.probes.replay import Execution, Replayer
+from perfwright.agents.database.room import room_for
+from perfwright.agents.database.schedule import (
+    STATEMENT_CAP_S,
+    Item,
+    Schedule,
+    plan_run,
+    spread,
+)
+from perfwright.core import Arm, Clock, Guardrail, MetricGuard
+
+WORK_TOLERANCE = 1.3
+MIN_WORK = 20.0  # a rise of less work per execution is no matter
+MATERIAL_SHARE = 0.005  # of all work of the workload
+CHECK_LIMIT_S = 1.0
+CHECK_SHAPE_LIMIT_S = 1.5
+COUNT_LIMIT_S = 10.0
+COUNT_SAMPLES = 4
+SLOW_MS = 100.0  # of such statements one sample is counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What both arms are made from."""
+
+    copies: Copies
+    """Where the arms are, as `a` and `b`."""
+    artifacts: DatabaseArtifacts
+    settings: tuple[str, ...] = ()
+    """Statements for the connections of both arms: settings that were kept."""
+    treated_settings: tuple[str, ...] = ()
+    """Statements for the connections of arm B only."""
+    write_tolerance: float
+    whole: bool = False
+    """Measure the whole workload, and not only what the change can affect."""
+
+
+class PostgresBench:
+    """Measures the statements that a change can affect, on an arm without and one with it."""
+
+    def __init__(self, setup: Setup, *, clock: Clock) -> None:
+        self._setup, self._clock = setup, clock
+        self._catalog = setup.artifacts.catalog
+        self._replayers: dict[Arm, Replayer] = {}
+        self._counts: dict[Arm, dict[str, float]] = {}
+        self._work: dict[Arm, dict[str, float]] = {}
+        try:
+            self._open()
+            self._plan()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def primary(self) -> str:
+        """Reads and writes together decide."""
+        return "workload"
+
+    @property
+    def guards(self) -> Sequence[MetricGuard]:
+        """Writes may get dearer by the tolerance, wherever there are enough to tell."""
+        written = any(item.write for item in self._schedule.items)
+        if not written or few_writes(self._setup.artifacts):
+            return ()
+        return (MetricGuard(metric="writes", tolerance=self._setup.write_tolerance),)
+
+    def measure(self, arm: Arm) -> Mapping[str, float]:
+        """Run the affected statements once.
+
+        Returns:
+            Seconds that one replay of the affected workload takes: `workload`, and its parts
+            `reads` and `writes`. `writes` also holds the unaffected writes, as a constant, so
+            that its growth is the growth of all writes.
+        """
+        reads = writes = 0.0
+        for _ in range(self._schedule.repeats):
+            for item, seconds in self.executions(arm):
+                if item.write:
+                    writes += seconds * item.weight
+                else:
+                    reads += seconds * item.weight
+        repeats = self._schedule.repeats
+        return {
+            "workload": (reads + writes) / repeats,
+            "reads": reads / repeats,
+            "writes": writes / repeats + self._other_writes_s,
+        }
+
+    def count(self, arm: Arm) -> Mapping[str, float]:
+        """Count what does not move with the load: buffers of reads and writes, index bytes."""
+        if arm not in self._counts:
+            self._counts[arm] = self._count(self._replayers[arm], arm)
+        return self._counts[arm]
+
+    def executions(self, arm: Arm) -> Iterator[tuple[Item, float]]:
+        """Run every statement of the schedule once; yield it with its seconds."""
+        for item in self._schedule.items:
+            yield item, self._execute(self._replayers[arm], item).seconds
+
+    def check(self) -> Sequence[Guardrail]:
+        """Compare the answers of both arms, and the work of each statement."""
+        return (self._check_answers(), self._check_plans())
+
+    def close(self) -> None:
+        """Release the arms; idempotent."""
+        for replayer in self._replayers.values():
+            replayer.close()
+        self._replayers.clear()
+
+    def _open(self) -> None:
+        setup = self._setup
+        for arm, name, extra in (
+            (Arm.A, "a", ()),
+            (Arm.B, "b", setup.treated_settings),
+        ):
+            connection = setup.copies.open(name, settings=(*setup.settings, *extra))
+            self._replayers[arm] = Replayer(connection, clock=self._clock)
+
+    def _plan(self) -> None:
+        """Pick the statements that the change can affect, and leave out those that fail.
+
+        Over the same rows a read with the same plan is the same work, so it is not timed; writes
+        to a table whose indexes differ always are.
+        """
+        workload = [o for o in self._setup.artifacts.workload or () if o.cost is not None]
+        affected = workload
+        if not self._setup.whole:
+            touched = self._touched()
+            affected = [o for o in workload if self._is_affected(o, touched)] or workload
+        self._affected = tuple(map(self._with_present_cost, affected))
+        self._schedule = self._workable(plan_run(self._affected, self._catalog))
+        kept = {o.shape.id for o in self._affected}
+        self._other_writes_s = sum(
+            o.total_ms / 1e3 for o in workload if o.shape.write and o.shape.id not in kept
+        )
+
+    def _is_affected(self, observation: Observation, touched: frozenset[str]) -> bool:
+        if observation.shape.write:
+            return bool(touched & set(observation.tables))
+        return self._replanned(observation)
+
+    def _workable(self, schedule: Schedule) -> Schedule:
+        """Leave out executions that fail; one failing statement never stops the others."""
+        items = [item for item in schedule.items if self._works(item)]
+        return replace(schedule, items=tuple(items))
+
+    def _works(self, item: Item) -> bool:
+        import psycopg
+
+        try:
+            for arm in Arm:  # both, so that each has the pages in memory
+                self._execute(self._replayers[arm], item)
+        except psycopg.Error:
+            return False
+        return True
+
+    def _replanned(self, observation: Observation) -> bool:
+        """Whether the arms plan any sample of a shape differently."""
+        a, b = (self._replayers[arm] for arm in (Arm.A, Arm.B))
+        return any(
+            a.plan(sample).signature != b.plan(sample).signature
+            for sample in observation.shape.samples
+        )
+
+    def _with_present_cost(self, observation: Observation) -> Observation:
+        """Replace what a read cost at first by what it costs arm A, after all that was kept."""
+        if observation.shape.write or observation.cost is None:
+            return observation
+        sample = spread(observation.shape.samples, 1)[0]
+        run = self._replayers[Arm.A].time(sample, limit_s=STATEMENT_CAP_S)
+        return replace(observation, cost=replace(observation.cost, ms=run.seconds * 1e3))
+
+    def _touched(self) -> frozenset[str]:
+        """The tables whose indexes or extended statistics differ between the arms."""
+        before, after = (_structure(self._replayers[arm].connection) for arm in (Arm.A, Arm.B))
+        names = {(t.schema, t.bare_name or t.name): t.name for t in self._catalog.tables}
+        return frozenset(names.get(place, place[1]) for place, _ in before ^ after)
+
+    def _execute(self, replayer: Replayer, item: Item) -> Execution:
+        if item.write:
+            return replayer.write(item.sample, limit_s=STATEMENT_CAP_S, room=item.room, count=False)
+        return replayer.time(item.sample, limit_s=STATEMENT_CAP_S)
+
+    def _count(self, replayer: Replayer, arm: Arm) -> dict[str, float]:
+        work: dict[str, float] = {}
+        read_pages = write_pages = 0.0
+        for observation in self._affected:
+            shape = observation.shape
+            slow = observation.cost is not None and observation.cost.ms > SLOW_MS
+            samples = spread(shape.samples, 1 if slow else COUNT_SAMPLES)
+            for sample in samples:
+                weight = shape.calls / len(samples)
+                if shape.write:
+                    room = room_for(sample, self._catalog)
+                    run = replayer.write(sample, limit_s=COUNT_LIMIT_S, room=room)
+                    write_pages += run.pages * weight
+                else:
+                    plan, seconds = replayer.explain(sample, limit_s=COUNT_LIMIT_S)
+                    run = executed(plan, seconds=seconds)
+                    read_pages += run.pages * weight
+                    work[shape.id] = work.get(shape.id, 0.0) + run.work * weight
+        self._work[arm] = work
+        row: Any = replayer.connection.execute(_INDEX_BYTES).fetchone()
+        return {
+            "read_pages": read_pages,
+            "write_pages": write_pages,
+            "index_bytes": float(row[0]),
+        }
+
+    def _check_answers(self) -> Guardrail:
+        compared = skipped = 0
+        a, b = (self._replayers[arm] for arm in (Arm.A, Arm.B))
+        for observation in self._affected:
+            if observation.shape.write:
+                continue
+            end = self._clock.now() + CHECK_SHAPE_LIMIT_S
+            for sample in observation.shape.samples:
+                try:
+                    problem = differs(
+                        a, b, observation=observation, sample=sample, limit_s=CHECK_LIMIT_S
+                    )
+                except TooSlowError:
+                    skipped += 1
+                    break
+                if problem is not None:
+                    return Guardrail(name="answers", passed=False, detail=problem)
+                compared += 1
+                if self._clock.now() > end:
+                    break
+        detail = f"{compared} answers are the same"
+        if skipped:
+            detail += f"; {skipped} statements took too long to be compared"
+        return Guardrail(name="answers", passed=True, detail=detail)
+
+    def _check_plans(self) -> Guardrail:
+        for arm in Arm:
+            self.count(arm)
+        before, after = self._work[Arm.A], self._work[Arm.B]
+        material = MATERIAL_SHARE * sum(before.values())
+        shapes = {o.shape.id: o.shape for o in self._affected}
+        for identifier, work in after.items():
+            shape, rise = shapes[identifier], work - before[identifier]
+            if work > WORK_TOLERANCE * before[identifier] and rise > max(
+                material, MIN_WORK * shape.calls
+            ):
+                ratio = work / max(before[identifier], 1.0)
+                detail = f"{ratio:.1f} times the work for: {shape.text[:120]}"
+                return Guardrail(name="plans", passed=False, detail=detail)
+        return Guardrail(
+            name="plans", passed=True, detail=f"no worse plan among {len(after)} statements"
+        )
+
+
+_STRUCTURE = """
+SELECT n.nspname, t.relname, pg_get_indexdef(x.indexrelid)
+  FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%'
+ UNION ALL
+SELECT n.nspname, t.relname, pg_get_statisticsobjdef(s.oid)
+  FROM pg_statistic_ext s JOIN pg_class t ON t.oid = s.stxrelid
+  JOIN pg_namespace n ON n.oid = t.relnamespace
+"""  # noqa: E501 - one line per part of the query
+_INDEX_BYTES = """
+SELECT coalesce(sum(pg_relation_size(i.oid)), 0) FROM pg_class i
+  JOIN pg_namespace n ON n.oid = i.relnamespace
+ WHERE i.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%'
+"""
+
+
+def _structure(connection: Connection) -> set[tuple[tuple[str, str], str]]:
+    """What indexes and extended statistics each table has."""
+    rows = connection.execute(_STRUCTURE).fetchall()
+    return {((schema, table), definition) for schema, table, definition in rows}

@@ -1,0 +1,122 @@
+"""The two long steps of the PostgreSQL engine: looking, and trying."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perfwright.agents.database.artifacts import DatabaseArtifacts, Shape
+from perfwright.agents.database.choosing import choose
+from perfwright.agents.database.postgresql.probes.copies import BASE, Copies
+from perfwright.agents.database.postgresql.probes.observation import Observer, literal_samples
+from perfwright.agents.database.postgresql.probes.replay import Replayer, settle
+from perfwright.agents.database.postgresql.probes.trials import ScratchTrials
+from perfwright.agents.database.postgresql.settling import settling_statements
+from perfwright.agents.database.telling import ToldTrials, few_writes_note, problems
+from perfwright.core import Clock, ConfigError, Progress, Proposal
+
+TRIAL = "trial"
+
+
+def observe(
+    artifacts: DatabaseArtifacts,
+    shapes: tuple[Shape, ...],
+    *,
+    copies: Copies,
+    settings: tuple[str, ...],
+    clock: Clock,
+    progress: Progress,
+) -> DatabaseArtifacts:
+    """Run the statements of a workload on a copy of the copy, which is thrown away.
+
+    Args:
+        artifacts: What is known so far.
+        shapes: The workload.
+        copies: Where `base` is.
+        settings: Statements for the session.
+        clock: The time.
+        progress: Told about each statement.
+
+    Raises:
+        ConfigError: If none of the statements runs.
+    """
+    with copies.open(BASE, settings=settings) as connection:
+        literal = tuple(
+            replace(shape, samples=tuple(literal_samples(shape.samples, connection)))
+            for shape in shapes
+        )
+        settle(connection, settling_statements(literal))
+    copies.create(TRIAL, template=BASE)
+    replayer = Replayer(copies.open(TRIAL, settings=settings), clock=clock)
+    try:
+        observer = Observer(replayer=replayer, catalog=artifacts.catalog)
+        seen = observer.observe(shapes, progress)
+        if not any(o.cost is not None for o in seen) and any(s.samples for s in shapes):
+            problem = f"none of its statements runs on this database: {seen[0].problem}"
+            raise ConfigError(field="workload", value=None, problem=problem)
+        return replace(
+            artifacts,
+            workload=seen,
+            term_counts=observer.term_counts(seen),
+            notes=(*artifacts.notes, *problems(seen), *few_writes_note(seen)),
+        )
+    finally:
+        replayer.close()
+        copies.drop(TRIAL)
+
+
+def try_all(
+    artifacts: DatabaseArtifacts,
+    proposals: tuple[Proposal, ...],
+    *,
+    copies: Copies,
+    settings: tuple[str, ...],
+    limit_s: float,
+    clock: Clock,
+    progress: Progress,
+) -> tuple[Proposal, ...]:
+    """Try proposals on a copy of the copy; return those worth an experiment.
+
+    Args:
+        artifacts: What was seen.
+        proposals: What the remedies made of it.
+        copies: Where `base` is.
+        settings: Statements for the session.
+        limit_s: Seconds that the trials may take.
+        clock: The time.
+        progress: Told about each trial.
+    """
+    copies.create(TRIAL, template=BASE)
+    replayer = Replayer(copies.open(TRIAL, settings=settings), clock=clock)
+    began = clock.now()
+    try:
+        progress("measuring the workload on a copy")
+        trials = ScratchTrials(
+            replayer, catalog=artifacts.catalog, workload=artifacts.workload or ()
+        )
+        return choose(
+            artifacts,
+            proposals,
+            trials=ToldTrials(trials, progress=progress, expected=len(proposals)),
+            time_is_up=lambda *, share=1.0: clock.now() - began > share * limit_s,
+        )
+    finally:
+        replayer.close()
+        copies.drop(TRIAL)
+
+
+def summary_of(artifacts: DatabaseArtifacts) -> dict[str, float | str]:
+    """What was looked at, for the report."""
+    catalog = artifacts.catalog
+    workload = artifacts.workload or ()
+    return {
+        "tables": len(catalog.tables),
+        "rows": sum(table.rows for table in catalog.tables),
+        "indexes": len(catalog.indexes),
+        "bytes": catalog.size_bytes,
+        "shapes": len(workload),
+        "analysed_shapes": sum(bool(o.accesses) or o.target is not None for o in workload),
+        "statements": sum(o.shape.calls for o in workload),
+        "executable_shapes": sum(o.cost is not None for o in workload),
+        "replay_ms": round(sum(o.total_ms for o in workload), 3),
+        "postgresql": catalog.version,
+    }

@@ -1,0 +1,255 @@
+"""Where the copies of a target live: a private server, or databases that the user allows."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.naming import literal
+from perfwright.agents.database.postgresql.probes.connection import (
+    Connection,
+    first_line,
+    open_database,
+)
+from perfwright.agents.database.postgresql.probes.copies import Copies
+from perfwright.agents.database.postgresql.probes.scratch_server import (
+    Programs,
+    ScratchServer,
+    find_programs,
+    start_server,
+    sweep_servers,
+)
+from perfwright.core import Target, TargetError
+
+COPIES = 4  # base, start, and the two arms
+MAX_SHARED_BUFFERS_SHARE = 0.25  # of the memory of this machine
+_MEMORY = Path("/proc/meminfo")
+_DEFAULT_MEMORY = 4 * 2**30
+_PLANNER = (
+    "work_mem",
+    "hash_mem_multiplier",
+    "effective_cache_size",
+    "shared_buffers",
+    "temp_buffers",
+    "default_statistics_target",
+    "from_collapse_limit",
+    "join_collapse_limit",
+    "plan_cache_mode",
+    "constraint_exclusion",
+    "effective_io_concurrency",
+    "max_parallel_workers",
+    "max_parallel_workers_per_gather",
+    "cursor_tuple_fraction",
+    "gin_pending_list_limit",
+    "gin_fuzzy_search_limit",
+    "TimeZone",
+    "DateStyle",
+    "IntervalStyle",
+    "lc_messages",
+    "standard_conforming_strings",
+    "bytea_output",
+    "default_text_search_config",
+)
+_PLANNER_PREFIXES = ("enable_", "jit", "geqo", "parallel_", "min_parallel_")
+_SESSION = ("search_path",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Databases for the copies, as plain data."""
+
+    copies: Copies
+    programs: Programs
+    session: tuple[str, ...]
+    """Statements that give a session the target's settings."""
+    locale: str
+    """Options of CREATE DATABASE that sort texts as the target does."""
+    limit_bytes: int
+    """What the tables of one copy may take."""
+    described: str
+    server: ScratchServer | None = None
+
+    def close(self) -> None:
+        """Remove the copies; idempotent."""
+        if self.server is not None:
+            self.server.stop()
+        else:
+            self.copies.drop_all()
+
+
+def find_place(
+    target: Target, reader: Connection, *, catalog: Catalog, scratch_url: str | None, owner: int
+) -> Place | str:
+    """Find where copies can be made.
+
+    In this order: the server that the user names; a private one of the programs on this machine;
+    databases beside the target, where the role may create some.
+
+    Args:
+        target: The target.
+        reader: A connection to it.
+        catalog: What is in it.
+        scratch_url: The user's choice.
+        owner: The process that the private server ends with.
+
+    Returns:
+        The place, or why there is none and what would help.
+
+    Raises:
+        TargetError: If the user's choice cannot be used.
+    """
+    programs = find_programs(catalog.major)
+    if programs is None:
+        return (
+            f"the copy needs the programs of PostgreSQL {catalog.major} (initdb, postgres, "
+            f"pg_dump, psql) on this machine; on Debian: apt-get install postgresql-{catalog.major}"
+        )
+    settings = _planner_settings(reader)
+    session = _session_settings(reader)
+    prefix = f"perfwright_{owner}_{secrets.token_hex(3)}_"
+    if scratch_url is not None:
+        _refuse_target(reader, scratch_url)
+        return _on_server(
+            scratch_url, catalog=catalog, programs=programs, prefix=prefix, settings=settings
+        )
+    sweep_servers()
+    try:
+        server = start_server(programs, settings=settings, owner=owner, name=str(target))
+    except TargetError as error:
+        if not _may_create(reader):
+            return f"{error.problem}; {error.remedy}"
+        return _on_server(
+            target.location, catalog=catalog, programs=programs, prefix=prefix, settings=settings
+        )
+    return Place(
+        copies=Copies(server_url=server.url("postgres"), prefix="copy_", major=catalog.major),
+        programs=programs,
+        session=session,
+        locale=_locale(reader, major=catalog.major),
+        limit_bytes=_room(server.folder),
+        described="a private server on this machine",
+        server=server,
+    )
+
+
+def _on_server(
+    url: str, *, catalog: Catalog, programs: Programs, prefix: str, settings: Mapping[str, str]
+) -> Place:
+    return Place(
+        copies=Copies(server_url=url, prefix=prefix, major=catalog.major),
+        programs=programs,
+        session=tuple(f"SET {name} = {literal(value)}" for name, value in settings.items()),
+        locale="",
+        limit_bytes=DEFAULT_LIMIT_BYTES,
+        described="databases on " + url.rpartition("@")[2],
+    )
+
+
+DEFAULT_LIMIT_BYTES = 4 * 2**30
+
+
+def _room(folder: Path) -> int:
+    """What the tables of one copy may take: with indexes, and four times, they must fit."""
+    found = os.statvfs(folder)
+    return min(DEFAULT_LIMIT_BYTES, found.f_bavail * found.f_frsize // (COPIES * 3))
+
+
+def _planner_settings(reader: Connection) -> dict[str, str]:
+    """What plans and the reading of literals depend on, as our session at the target has it."""
+    rows = reader.execute("SELECT name, setting, unit FROM pg_settings").fetchall()
+    found = {
+        name: f"{value}{_unit(unit)}" if unit else value
+        for name, value, unit in rows
+        if name in _PLANNER or name.startswith(_PLANNER_PREFIXES) or name.endswith("_cost")
+    }
+    return {**found, **_buffers(rows)}
+
+
+def _unit(unit: str) -> str:
+    return unit if unit in {"kB", "MB", "ms", "s", "min"} else ""
+
+
+def _buffers(rows: list[tuple[Any, ...]]) -> dict[str, str]:
+    pages = next((int(value) for name, value, _ in rows if name == "shared_buffers"), 16384)
+    most = int(_memory() * MAX_SHARED_BUFFERS_SHARE) // 8192
+    return {"shared_buffers": str(max(16, min(pages, most)))}
+
+
+def _memory() -> int:
+    try:
+        for line in _MEMORY.read_text().splitlines():
+            if line.startswith("MemTotal:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        return _DEFAULT_MEMORY
+    return _DEFAULT_MEMORY
+
+
+def _session_settings(reader: Connection) -> tuple[str, ...]:
+    found = []
+    for name in _SESSION:
+        row = reader.execute(f"SHOW {name}").fetchone()
+        if row and row[0]:
+            found.append(f"SET {name} = {row[0]}")
+    return tuple(found)
+
+
+def _locale(reader: Connection, *, major: int) -> str:
+    """Options of CREATE DATABASE for the encoding and collation of the target."""
+    columns = "pg_encoding_to_char(encoding), datcollate, datctype"
+    if major >= 15:
+        icu = "datlocale" if major >= 17 else "daticulocale"
+        columns += f", datlocprovider::text, {icu}"
+    row: Any = reader.execute(
+        f"SELECT {columns} FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    options = f"ENCODING {literal(row[0])} LC_COLLATE {literal(row[1])} LC_CTYPE {literal(row[2])}"
+    if len(row) > 3 and row[3] == "i":
+        options += f" LOCALE_PROVIDER icu ICU_LOCALE {literal(row[4])}"
+    return options
+
+
+def _may_create(reader: Connection) -> bool:
+    row = reader.execute(
+        "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+_IDENTITY = "SELECT system_identifier::text, current_database() FROM pg_control_system()"
+
+
+def _refuse_target(reader: Connection, scratch_url: str) -> None:
+    """Refuse a scratch database that is the target itself.
+
+    Raises:
+        TargetError: If it is, cannot be connected to, or its role may not create databases.
+    """
+    import psycopg
+
+    with open_database(scratch_url) as other:
+        try:
+            same = reader.execute(_IDENTITY).fetchone() == other.execute(_IDENTITY).fetchone()
+        except psycopg.Error as error:
+            raise TargetError(
+                target=scratch_url,
+                problem=f"cannot be told apart from the target: {first_line(error)}",
+                remedy="GRANT EXECUTE ON FUNCTION pg_control_system() to both roles",
+            ) from error
+        if same:
+            raise TargetError(
+                target=scratch_url,
+                problem="is the target itself",
+                remedy="give another database, on another server if there is one",
+            )
+        if not _may_create(other):
+            raise TargetError(
+                target=scratch_url,
+                problem="its role may not create databases",
+                remedy="ALTER ROLE ... CREATEDB",
+            )

@@ -1,0 +1,299 @@
+"""One change at a time on one server: the lock, the retries, and the watch over what runs."""
+
+from __future__ import annotations
+
+import random
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from perfwright.core import BusyTargetError, Clock, SystemClock, UnreadableTargetError
+from perfwright.experiments.changes.postgresql_connection import connect, first_line, is_orphan
+from perfwright.experiments.changes.postgresql_policy import Blocking, Policy
+
+if TYPE_CHECKING:
+    from perfwright.experiments.changes.postgresql_connection import Connection
+
+Pause = Callable[[float], None]
+Say = Callable[[str], None]
+
+ADVISORY_LOCK = (0x70657266, 1)
+"""`pg_try_advisory_lock(1885696614, 1)`, held while a change is made; the server keeps advisory
+locks by database."""
+_REPORT_EVERY_S = 2.0
+
+
+def pause(seconds: float) -> None:
+    """Wait."""
+    threading.Event().wait(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a change is given besides its target: limits, time, chance, an ear."""
+
+    policy: Policy = field(default_factory=Policy)
+    clock: Clock = field(default_factory=SystemClock)
+    rng: random.Random = field(default_factory=random.Random)
+    pause: Pause = pause
+    say: Say = lambda _: None
+    """Takes lines about progress."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """Two connections: one that changes, one that looks on."""
+
+    url: str
+    around: Surroundings
+    work: Connection
+    side: Connection
+    ended_because: str | None = None
+    """Why the statement that ran last was cancelled by us."""
+    begun: bool = False
+    """Whether anything was run that may have changed the target."""
+
+    @property
+    def policy(self) -> Policy:
+        """The limits."""
+        return self.around.policy
+
+    def run(self, sql: str) -> None:
+        """Run one statement under the limits of the session."""
+        self.begun = True
+        self.work.execute(sql.encode())
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server has gone away, or has put us out."""
+        return self.work.closed or self.side.closed
+
+    def run_watched(self, sql: str) -> None:
+        """Run a statement that may take long, and cancel it when it stands in anybody's way.
+
+        Raises:
+            psycopg.Error: What the server says; `ended_because` says why, if we ended it.
+        """
+        self.begun, self.ended_because = True, None
+        watch = _Watch(session=self)
+        self._limit_statements(0.0)
+        try:
+            self._send(sql)
+            while not self._has_answered():
+                if self.ended_because is None:
+                    self.ended_because = watch.look()
+                    if self.ended_because is not None:
+                        self.cancel()
+            self._finish()
+        except BaseException:
+            if self.work.pgconn.transaction_status == _active() and not self.work.closed:
+                self._abandon()
+            raise
+        finally:
+            if not self.work.closed and not self.work.broken:
+                self._limit_statements(self.policy.statement_timeout_s)
+
+    def cancel(self) -> None:
+        """Ask the server to end what runs on the working connection."""
+        self.side.execute("SELECT pg_cancel_backend(%s)", (self.work.info.backend_pid,))
+
+    def retry(self, attempt: Callable[[], None], *, what: str) -> None:
+        """Try something until no lock is in its way.
+
+        Raises:
+            BusyTargetError: If a lock was in the way each time.
+        """
+        import psycopg
+
+        problem = ""
+        for number in range(self.policy.attempts):
+            try:
+                return attempt()
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+                problem = first_line(error)
+            except psycopg.errors.QueryCanceled:
+                if self.ended_because is None:
+                    raise
+                problem = self.ended_because
+            if number + 1 < self.policy.attempts:
+                self.around.say(f"{what}: {problem}; trying again")
+                self.around.pause(self.policy.pause_s(number, rng=self.around.rng))
+        raise BusyTargetError(
+            target=self.url,
+            problem=f"{what}: {problem}, {self.policy.attempts} times",
+            remedy="try again when there is less to do",
+        )
+
+    def _limit_statements(self, seconds: float) -> None:
+        value = f"{seconds * 1e3:.0f}"
+        self.work.execute("SELECT set_config('statement_timeout', %s, false)", (value,))
+
+    def _send(self, sql: str) -> None:
+        # The extended protocol: the server itself refuses a second statement.
+        self.work.pgconn.send_query_params(sql.encode(), None)
+        self.work.pgconn.flush()
+
+    def _has_answered(self) -> bool:
+        ready, _, _ = select.select([self.work.pgconn.socket], [], [], self.policy.poll_s)
+        if ready:
+            self.work.pgconn.consume_input()
+        return not self.work.pgconn.is_busy()
+
+    def _finish(self) -> None:
+        import psycopg
+
+        failed = None
+        while (result := self.work.pgconn.get_result()) is not None:
+            if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
+                failed = result
+        if failed is not None:
+            raise psycopg.errors.error_from_result(failed)
+
+    def _abandon(self) -> None:
+        """End what runs, whatever is being raised: an interrupt must not leave a build behind."""
+        import psycopg
+
+        with suppress(psycopg.Error):
+            self.cancel()
+            while not self._has_answered():
+                pass
+            self._finish()
+
+
+def _active() -> int:
+    import psycopg
+
+    return psycopg.pq.TransactionStatus.ACTIVE
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """Looks at a running build: how far it is, and whether it must end."""
+
+    session: Session
+    _blocking: Blocking = field(init=False)
+    _said_s: float | None = None
+
+    def __post_init__(self) -> None:
+        # Half of what others may have to wait: noticing and cancelling take the rest.
+        self._blocking = Blocking(limit_s=self.session.policy.lock_timeout_s / 2)
+
+    def look(self) -> str | None:
+        """Say why the build must end; None while it may go on."""
+        now_s = self.session.around.clock.now()
+        self._report(now_s)
+        pid = self.session.work.info.backend_pid
+        row = self.session.side.execute(_WAITING, {"pid": pid}).fetchone()
+        waiting = row is not None
+        if self._blocking.must_end(waiting=waiting, now_s=now_s):
+            return f"session {row[0] if row else ''} needs a lock that the build holds"
+        return None
+
+    def _report(self, now_s: float) -> None:
+        if self._said_s is not None and now_s - self._said_s < _REPORT_EVERY_S:
+            return
+        pid = self.session.work.info.backend_pid
+        row = self.session.side.execute(_PROGRESS, (pid,)).fetchone()
+        if row is not None and self._said_s is not None:
+            phase, done, total = row
+            share = f" {100 * done / total:.0f} %" if total else ""
+            self.session.around.say(f"{phase}{share}")
+        self._said_s = now_s
+
+
+_WAITING = """
+SELECT l.pid FROM pg_locks l
+WHERE NOT l.granted AND l.locktype = 'relation' AND l.pid <> %(pid)s
+  AND %(pid)s = ANY (pg_blocking_pids(l.pid)) LIMIT 1
+"""
+_PROGRESS = """
+SELECT phase, CASE WHEN blocks_total > 0 THEN blocks_done ELSE tuples_done END,
+       CASE WHEN blocks_total > 0 THEN blocks_total ELSE tuples_total END
+FROM pg_stat_progress_create_index WHERE pid = %s
+"""
+
+
+@contextmanager
+def open_session(url: str, *, around: Surroundings) -> Iterator[Session]:
+    """Connect twice and take the lock that keeps every other perfwright off this database.
+
+    Raises:
+        UnreadableTargetError: If the server does not answer within `reconnect_s` or refuses.
+        BusyTargetError: If another perfwright is changing this database.
+    """
+    work = _patiently(url, around)
+    try:
+        side = _patiently(url, around)
+        try:
+            session = Session(url=url, around=around, work=work, side=side)
+            _take_lock(session)
+            yield session
+        finally:
+            side.close()
+    finally:
+        work.close()  # gives the lock back
+
+
+def _patiently(url: str, around: Surroundings) -> Connection:
+    """Connect; a server that is starting or recovering is waited for."""
+    import psycopg
+
+    until_s = around.clock.now() + around.policy.reconnect_s
+    attempt = 0
+    while True:
+        try:
+            return connect(url, policy=around.policy)
+        except (UnreadableTargetError, psycopg.Error) as error:
+            cause = error.__cause__ if isinstance(error, UnreadableTargetError) else error
+            if not _will_pass(cause) or around.clock.now() > until_s:
+                if isinstance(error, UnreadableTargetError):
+                    raise
+                raise UnreadableTargetError(
+                    target=url, problem=first_line(error), remedy="check the server and its log"
+                ) from error
+        around.pause(min(1.0, around.policy.pause_s(attempt, rng=around.rng)))
+        attempt += 1
+
+
+_PASSING = ("starting up", "shutting down", "recovery mode", "not yet accepting", "closed the conn")
+
+
+def _will_pass(error: BaseException | None) -> bool:
+    """Whether the server is only away for a moment; libpq tells it in words alone."""
+    text = str(error)
+    return any(words in text for words in _PASSING)
+
+
+_LOCK_HOLDER = """
+SELECT l.pid, a.application_name FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def _take_lock(session: Session) -> None:
+    """Take the advisory lock; what a killed perfwright of this machine left running is ended.
+
+    Raises:
+        BusyTargetError: If a perfwright that is alive, or one of another machine, holds it.
+    """
+    around = session.around
+    until_s = around.clock.now() + around.policy.patience_s
+    while True:
+        row = session.work.execute("SELECT pg_try_advisory_lock(%s, %s)", ADVISORY_LOCK).fetchone()
+        if row == (True,):
+            return
+        holder = session.side.execute(_LOCK_HOLDER, ADVISORY_LOCK).fetchone()
+        orphaned = holder is not None and is_orphan(holder[1] or "")
+        if holder is not None and (not orphaned or around.clock.now() > until_s):
+            raise BusyTargetError(
+                target=session.url,
+                problem=f"another perfwright (session {holder[0]}) is changing this database",
+                remedy="wait until it has ended",
+            )
+        if holder is not None:
+            session.side.execute("SELECT pg_terminate_backend(%s)", (holder[0],))
+        around.pause(around.policy.poll_s)
