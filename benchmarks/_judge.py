@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class Judge:
         self.expert = dataset.with_name(f"expert.{self.name}.pg.sql")
         self.workload = work / "workload.jsonl"
         self.url = server.url(f"dbb_{self.name}")
+
+    @property
+    def shapes(self) -> int:
+        """How many different statements the workload has."""
+        return sum(len(t["sql"]) if isinstance(t["sql"], list) else 1 for t in self.data.TEMPLATES)
 
     def build(self) -> None:
         """Make the template database."""
@@ -215,9 +221,9 @@ def optimize(
     options = ["--json", "--scope", scope, "--budget", budget, "--ledger", str(ledger)]
     if workload is not None:
         options += ["--workload", str(workload)]
-    started = _now()
+    started = time.perf_counter()
     done = _perfwright("optimize", url, *options)
-    seconds = _now() - started
+    seconds = time.perf_counter() - started
     if done.returncode not in {0, 1, 3} or not done.stdout:
         raise OptimizeError(f"perfwright optimize ended with exit code {done.returncode}")
     (work / f"{name}.json").write_text(done.stdout)
@@ -235,12 +241,6 @@ def optimize(
 def _perfwright(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from perfwright.cli import main; main()", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-
-
-def _now() -> float:
-    import time
-
-    return time.perf_counter()
 
 
 def _load(path: Path, name: str) -> Any:

@@ -24,6 +24,9 @@ QUIET: Mapping[str, str] = {
 """Settings under which the same statement touches the same pages each time."""
 
 
+DEBIAN = Path("/usr/lib/postgresql")
+"""Where Debian's packages put the programs of each major version."""
+
 REQUIRED = "PERFWRIGHT_REQUIRE_POSTGRESQL"
 """Environment variable; set where a server must be had, as in CI."""
 
@@ -83,9 +86,7 @@ def find_programs() -> Path:
         NoServerError: If there are none.
         RequiredServerError: If there are none, and `PERFWRIGHT_REQUIRE_POSTGRESQL` is set.
     """
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True
-    )
+    debian = sorted(DEBIAN.glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True)
     on_path = shutil.which("initdb")
     for folder in (*debian, *([Path(on_path).parent] if on_path else [])):
         if (folder / "initdb").exists() and (folder / "postgres").exists():

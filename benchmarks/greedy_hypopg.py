@@ -170,19 +170,20 @@ def estimate(
 ) -> float | None:
     """Cost one call of a shape as the planner sees it now; None where it cannot be planned."""
     try:
-        costs = [
-            connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchone()[0][0]["Plan"][
-                "Total Cost"
-            ]  # type: ignore[index]
-            for sql in shape.samples
-        ]
+        plans = [_explained(connection, sql) for sql in shape.samples]
     except psycopg.Error as error:
         say(f"greedy: not planned: {str(error).splitlines()[0]}: {shape.samples[0][:80]}")
         return None
-    mean = sum(costs) / len(costs)
+    mean = sum(float(plan["Plan"]["Total Cost"]) for plan in plans) / len(plans)
     if keep:
         shape.cost = mean
     return mean
+
+
+def _explained(connection: psycopg.Connection[Any], sql: str) -> Any:
+    row = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchone()
+    assert row is not None
+    return row[0][0]
 
 
 def choose(
@@ -193,10 +194,10 @@ def choose(
     budget_bytes: int,
 ) -> list[Candidate]:
     """Take the candidate with the best gain, again and again; what was chosen stays in place."""
-    left, chosen = sorted(candidates, key=lambda one: one.sql), []
+    left, chosen = sorted(candidates, key=lambda one: one.sql), list[Candidate]()
     while left:
         total = sum(shape.calls * shape.cost for shape in shapes)
-        best, best_gain, best_bytes, useless = None, 0.0, 0, set()
+        best, best_gain, best_bytes, useless = None, 0.0, 0, set[Candidate]()
         for candidate in left:
             oid, size = build(connection, candidate)
             gain = sum(
@@ -210,7 +211,7 @@ def choose(
             if gain > best_gain and size <= budget_bytes:
                 best, best_gain, best_bytes = candidate, gain, size
         if best is None or best_gain < ENOUGH * total:
-            return chosen
+            break
         say(f"greedy: {best_gain / total:.0%} less, {best_bytes / 2**20:.0f} MiB: {best.sql}")
         build(connection, best)
         chosen.append(best)
@@ -218,7 +219,15 @@ def choose(
         for shape in shapes:
             estimate(connection, shape, keep=True)
         left = [one for one in left if one not in useless | {best}]
-    return chosen
+    return [one for one in chosen if not any(_starts(other, one) for other in chosen)]
+
+
+def _starts(longer: Candidate, shorter: Candidate) -> bool:
+    """Whether the first columns of an index are all those of another."""
+    size = len(shorter.columns)
+    return longer.table == shorter.table and (
+        longer.columns[:size] == shorter.columns and len(longer.columns) > size
+    )
 
 
 def build(connection: psycopg.Connection[Any], candidate: Candidate) -> tuple[int, int]:
@@ -228,7 +237,7 @@ def build(connection: psycopg.Connection[Any], candidate: Candidate) -> tuple[in
         (candidate.sql,),
     ).fetchone()
     assert row is not None
-    return row
+    return int(row[0]), int(row[1])
 
 
 def main() -> None:

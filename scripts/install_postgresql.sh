@@ -6,9 +6,10 @@
 # No server is started and no cluster made: the programs are all that is wanted.
 set -euo pipefail
 
-LIBRARY=${PERFWRIGHT_POSTGRESQL_LIBRARY:-/usr/lib/postgresql}
-SHARE=${PERFWRIGHT_POSTGRESQL_SHARE:-/usr/share/postgresql}
-NO_CLUSTER=/etc/postgresql-common/createcluster.d/perfwright.conf
+ROOT=${PERFWRIGHT_SYSTEM_ROOT:-} # other than empty: a folder that stands for /, in tests
+LIBRARY=$ROOT/usr/lib/postgresql
+SHARE=$ROOT/usr/share/postgresql
+NO_CLUSTER=$ROOT/etc/postgresql-common/createcluster.d/perfwright.conf
 as_root=()
 
 main() {

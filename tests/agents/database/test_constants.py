@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from perfwright.agents.database.catalog import Column, ColumnStatistics
-from perfwright.agents.database.constants import canonical, fixed_columns, share_of
+from perfwright.agents.database.constants import (
+    canonical,
+    fixed_columns,
+    is_lasting,
+    share_of,
+)
 from perfwright.agents.database.examples import postgres_table
 
 STATE = ColumnStatistics(
@@ -113,3 +118,19 @@ def test_what_differs_stays_different(one: str, other: str) -> None:
 )
 def test_one_value_is_told_from_several(condition: str, columns: set[str]) -> None:
     assert fixed_columns(condition) == columns
+
+
+@pytest.mark.parametrize(
+    ("condition", "lasting"),
+    [
+        ("state = 'open'", True),
+        ("left_at IS NULL", True),
+        ("left_at IS NOT NULL", True),
+        ("left_at > '2024-11-20'", False),
+        ("left_at = '2024-11-20' AND done", False),
+        ("unknown < now()", False),
+        ("unknown < current_date", False),
+    ],
+)
+def test_a_point_in_time_does_not_last(condition: str, lasting: bool) -> None:
+    assert is_lasting(condition, TABLE) is lasting

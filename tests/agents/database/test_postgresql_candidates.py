@@ -144,6 +144,32 @@ def test_the_place_of_nulls_is_kept_otherwise() -> None:
     assert "ticket(opened nulls first, id desc)" in found(Access(table="ticket", order=wanted))
 
 
+def test_a_link_is_followed_from_its_other_end() -> None:
+    columns = (replace(column("org"), key_position=2), replace(column("owner"), key_position=1))
+    link = replace(TICKET, columns=columns)
+    access = Access(
+        table="ticket", terms=(term("owner", "join"), term("org")), columns=("org", "owner")
+    )
+    designs = found(access, table=link)
+    assert "ticket(org, owner)" in designs
+    assert "ticket(org) include (owner)" in designs
+
+
+def test_what_the_condition_fixes_is_not_carried_along() -> None:
+    access = Access(
+        table="ticket",
+        terms=(term("org"), term("state")),
+        constants=("state = 'open'",),
+        columns=("org", "state", "owner"),
+    )
+    assert "ticket(org) include (owner) where state = 'open'" in found(access)
+
+
+def test_an_order_alone_is_no_way_to_find_all_rows_of_a_value() -> None:
+    access = Access(table="ticket", terms=(term("org"),), order=order("opened"))
+    assert found(access) == ["ticket(org)", "ticket(org, opened)"]
+
+
 @pytest.mark.parametrize("operator", ["in", "null"])
 def test_no_order_follows_several_values(operator: Operator) -> None:
     access = Access(table="ticket", terms=(term("org", operator),), order=order("opened"))
@@ -173,6 +199,14 @@ def test_a_common_constant_makes_no_partial_index() -> None:
     assert not any("where" in design for design in found(access))
 
 
+def test_a_point_in_time_makes_no_partial_index() -> None:
+    access = Access(
+        table="ticket", terms=(term("opened", "range"),), constants=("opened > '2024-11-20'",)
+    )
+    counted = TermCount(table="ticket", term="opened > '2024-11-20'", rows=10)
+    assert found(access, counts=(counted,)) == ["ticket(opened)"]
+
+
 def test_a_count_overrules_the_statistics() -> None:
     access = Access(table="ticket", terms=(term("org"),), constants=("state = 'open'",))
     counted = TermCount(table="ticket", term="state = 'open'", rows=90_000)
@@ -200,13 +234,14 @@ def test_columns_that_are_only_read_are_carried_along() -> None:
     [
         Access(table="ticket", terms=(term("org"),), columns=("org", "owner"), whole_rows=True),
         Access(table="ticket", terms=(term("org"),), columns=("org", "body")),
+        Access(table="ticket", order=order("id"), columns=("id", "org")),
         Access(
             table="ticket",
             terms=(term("org"),),
             columns=("org", "owner", "state", "priority", "opened"),
         ),
     ],
-    ids=["whole rows", "wide column", "many columns"],
+    ids=["whole rows", "wide column", "behind a unique key", "many columns"],
 )
 def test_what_is_too_much_is_not_carried_along(access: Access) -> None:
     assert not any("include" in design for design in found(access))

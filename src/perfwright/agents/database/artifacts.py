@@ -168,6 +168,12 @@ class Cost:
     """SQLite: pages that a write touches. PostgreSQL: buffers that a read or write touches."""
     timed_out: bool = False
     """The statement was stopped: the figures are lower bounds."""
+    temp_pages: float = 0.0
+    """PostgreSQL only: pages of temporary files that a read wrote and read back."""
+    jit_functions: float = 0.0
+    """PostgreSQL only: functions that were compiled for a read."""
+    workers: float = 0.0
+    """PostgreSQL only: parallel workers that a read was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

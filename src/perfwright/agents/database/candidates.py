@@ -12,7 +12,6 @@ from perfwright.agents.database.keys import is_unique, joined, sort_keys
 from perfwright.agents.database.knowledge import (
     MAX_EXTRA_COLUMNS,
     MAX_KEYS,
-    PARTIAL_SHARE,
     Candidate,
     Kind,
     Knowledge,
@@ -79,7 +78,7 @@ def _designs(
 def _conditions(access: Access, table: Table, *, knowledge: Knowledge) -> Iterator[tuple[str, ...]]:
     """Yield no condition, then each rare constant one alone, then all of these together."""
     yield ()
-    rare = tuple(c for c in access.constants if knowledge.share(table, (c,)) <= PARTIAL_SHARE)
+    rare = knowledge.rare(table, access.constants)
     yield from ((constant,) for constant in rare)
     if len(rare) > 1:
         yield rare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -293,6 +294,18 @@ class Catalog:
             ),
             None if self.dialect == "postgres" else self.table(name),
         )
+
+    def with_wholes(self, names: Iterable[str]) -> frozenset[str]:
+        """Add, to names of tables, those of the partitioned tables that they belong to."""
+        found = set(names)
+        waiting = list(found)
+        while waiting:
+            table = self.table(waiting.pop())
+            whole = table.partition_of if table is not None else None
+            if whole is not None and whole not in found:
+                found.add(whole)
+                waiting.append(whole)
+        return frozenset(found)
 
     def index(self, name: str) -> Index | None:
         """Look an index up by its exact name."""

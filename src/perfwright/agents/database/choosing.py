@@ -106,8 +106,8 @@ def _table(artifacts: DatabaseArtifacts, proposal: Proposal) -> str:
     index = artifacts.catalog.index(proposal.change.subject)
     if index is not None:
         return index.table
-    relations = {made.relation for made in _made(proposal.change)}
-    return next((t.name for t in artifacts.catalog.tables if t.relation in relations), "")
+    relation = next((made.relation for made in _made(proposal.change)), "")
+    return next((t.name for t in artifacts.catalog.tables if t.relation == relation), "")
 
 
 def _superseded(artifacts: DatabaseArtifacts, chosen: list[Choice]) -> Iterator[Proposal]:

@@ -14,6 +14,7 @@ _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d]\w*)'
 _COLUMN = rf"(?:{_NAME}\.)?({_NAME})"
 _COMPARED = r"\s*(?:=|<>|<=?|>=?|~~\*?|~\*?)"
 _TYPE = r"((?:character varying|double precision|timestamp with(?:out)? time zone|\w+)(?:\(\d+\))?)"
+_TYPE_OF_VALUE = re.compile(rf"::{_TYPE}")
 _CAST = re.compile(rf"\({_COLUMN}\)::{_TYPE}{_COMPARED}")
 _CALL = re.compile(rf"([^\W\d]\w*)\(((?:[^()]|\([^()]*\))*)\)\)?(?:::\w+)?{_COMPARED}")
 _SUM = re.compile(rf"\({_COLUMN} ([-+*/%]|\|\|) [^()]*\){_COMPARED}")
@@ -35,13 +36,16 @@ class Wrapped:
 
 
 def wrapped_columns(condition: str) -> Iterator[Wrapped]:
-    """Yield the columns that a condition compares after a cast, a call or a calculation."""
-    text = _STRING.sub("''", condition)
+    """Yield the columns that a condition compares after a cast, a call or a calculation, once."""
+    yield from dict.fromkeys(_wrapped(_STRING.sub("''", condition)))
+
+
+def _wrapped(text: str) -> Iterator[Wrapped]:
     for match in _CAST.finditer(text):
         yield Wrapped(kind="cast", column=_unquoted(match[1]), by=match[2])
     for match in _CALL.finditer(text):
         if match[1].casefold() not in _KEYWORDS:
-            for name in dict.fromkeys(_REFERENCE.findall(match[2])):
+            for name in _REFERENCE.findall(_TYPE_OF_VALUE.sub("", match[2])):
                 yield Wrapped(kind="call", column=_unquoted(name), by=match[1])
     for match in _SUM.finditer(text):
         yield Wrapped(kind="sum", column=_unquoted(match[1]), by=match[2])

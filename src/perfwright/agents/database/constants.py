@@ -22,6 +22,8 @@ _LITERAL_CAST = re.compile(
 )
 _NEUTRAL = frozenset({exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.ARRAY})
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_TIMES = ("date", "timestamp")
+_NOW = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp)
 _TRUE, _FALSE = ("t", "f")
 
 
@@ -56,6 +58,25 @@ def share_of(text: str, table: Table) -> float | None:
         return None
     known = [s for part in _conjuncts(tree) if (s := _share(part, table)) is not None]
     return min(known, default=None)
+
+
+def is_lasting(text: str, table: Table) -> bool:
+    """Whether a condition that never changed in the workload can be taken for a fixed one.
+
+    What is compared with a point in time moves on with the calendar, however steady it was while
+    the workload was recorded.
+    """
+    tree = _tree(text)
+    return tree is None or not any(_moves(part, table) for part in _conjuncts(tree))
+
+
+def _moves(part: exp.Expr, table: Table) -> bool:
+    inner = part.this if isinstance(part, exp.Not) else part
+    if isinstance(inner, exp.Is):
+        return False
+    columns = [table.column(column.name) for column in part.find_all(exp.Column)]
+    timed = any(c is not None and c.type.startswith(_TIMES) for c in columns)
+    return timed or part.find(*_NOW) is not None
 
 
 def _tree(text: str) -> exp.Expr | None:

@@ -8,14 +8,15 @@ from typing import Literal
 
 from perfwright.agents.database.artifacts import TermCount
 from perfwright.agents.database.catalog import Catalog, Table
-from perfwright.agents.database.constants import share_of
+from perfwright.agents.database.constants import is_lasting, share_of
 from perfwright.agents.database.design import IndexDesign
 
 Kind = Literal["composite", "covering", "partial", "expression", "inverted", "block-range"]
-MAX_KEYS = 6
+MAX_KEYS = 6  # what four columns leave is a handful of rows; an order may need two more
 MAX_EXTRA_COLUMNS = 3  # wider covering indexes cost more in writes and cache than they saved
 PARTIAL_SHARE = 0.5  # a condition that holds for more of the rows than this saves too little
 MIN_ROWS = 40  # below, a scan reads a page or two
+MIN_VISIBLE = 0.5  # of the pages; where fewer are, an index-only scan fetches most rows anyway
 MIN_PAGES = 8  # PostgreSQL: a descent of an index and its row touch half as many
 
 
@@ -37,6 +38,15 @@ class Knowledge:
     def share(self, table: Table, terms: Iterable[str]) -> float:
         """The smallest share of rows that one of `terms` leaves; 1 when unknown."""
         return min((s for t in terms if (s := self._share(table, t)) is not None), default=1.0)
+
+    def rare(self, table: Table, constants: Iterable[str]) -> tuple[str, ...]:
+        """Those of some constant conditions that leave few enough rows for a partial index."""
+        return tuple(
+            constant
+            for constant in constants
+            if self.share(table, (constant,)) <= PARTIAL_SHARE
+            and (self.catalog.dialect != "postgres" or is_lasting(constant, table))
+        )
 
     def _share(self, table: Table, term: str) -> float | None:
         for count in self.term_counts:

@@ -24,13 +24,15 @@ _UNKNOWN_OPERATORS = frozenset(
     {"<<=", ">>=", "<%", "<<%", "%>", "%>>", "@@@", "&<", "&>", "<<|", "|>>", "&<|", "|&>", "~="}
 )
 # Types that stand in front of a constant: `date $1`, as pg_stat_statements writes it. sqlglot
-# knows some of them, and only before a string.
-_TYPES = frozenset(
-    {"bigint", "bit", "bool", "boolean", "box", "bytea", "char", "cidr", "circle", "date", "inet"}
-    | {"int", "int4", "int8", "integer", "json", "jsonb", "line", "lseg", "macaddr", "money"}
-    | {"numeric", "point", "polygon", "regclass", "regtype", "text", "time", "timestamp"}
-    | {"timestamptz", "timetz", "tsquery", "tsvector", "uuid", "varchar", "xml"}
+# knows most of them, but only before a string; the others not even there.
+_KNOWN_TYPES = frozenset(
+    {"bigint", "bit", "bool", "boolean", "bytea", "char", "date", "inet", "int", "int4", "int8"}
+    | {"integer", "json", "jsonb", "money", "numeric", "point", "regclass", "regtype", "text"}
+    | {"time", "timestamp", "timestamptz", "timetz", "uuid", "varchar", "xml"}
     | {"daterange", "int4range", "int8range", "numrange", "tsrange", "tstzrange"}
+)
+_OTHER_TYPES = frozenset(
+    {"box", "cidr", "circle", "line", "lseg", "macaddr", "polygon", "tsquery", "tsvector"}
 )
 _ZONED = re.compile(r"(time|timestamp) (with|without) time zone", re.IGNORECASE)
 
@@ -94,10 +96,10 @@ def _type_before(tokens: list[Token], place: int) -> tuple[int, int] | None:
     token = tokens[place]
     if token.kind == "number" or place == 0:
         return None
-    words = " ".join(t.text for t in tokens[max(0, place - 4) : place])
-    if place >= 4 and _ZONED.fullmatch(words):
-        return place - 4, place
     before = tokens[place - 1]
-    if before.kind != "word" or before.text.lower() not in _TYPES:
-        return None
-    return place - 1, place
+    types = _OTHER_TYPES if token.kind in VALUES else _OTHER_TYPES | _KNOWN_TYPES
+    if before.kind == "word" and before.text.lower() in types:
+        return place - 1, place
+    words = " ".join(t.text for t in tokens[max(0, place - 4) : place])
+    is_zoned = place >= 4 and token.kind == "parameter" and _ZONED.fullmatch(words)
+    return (place - 4, place) if is_zoned else None

@@ -16,7 +16,7 @@ from perfwright.agents.database.keys import is_unique, joined, sort_keys
 from perfwright.agents.database.knowledge import (
     MAX_EXTRA_COLUMNS,
     MAX_KEYS,
-    PARTIAL_SHARE,
+    MIN_VISIBLE,
     Candidate,
     Kind,
     Knowledge,
@@ -25,7 +25,6 @@ from perfwright.agents.database.naming import quote
 
 MAX_KEY_BYTES = 300  # on average; an entry over 2704 bytes makes the INSERT fail
 MAX_CARRIED_BYTES = 64  # of all included columns; more makes an index as slow to read as its table
-MIN_VISIBLE = 0.5  # of the pages; where fewer are, an index-only scan fetches most rows anyway
 NEARLY_UNIQUE = 0.5  # values to a row: what follows such a column in an index leaves nothing out
 MANY_NULLS = 0.5  # of the rows: an index without them is half as large
 _UNSORTABLE = frozenset(
@@ -118,12 +117,16 @@ class _Reading:
         for where in self._conditions():
             for terms in self._equalities(where):
                 equal = self._keys(terms)
-                for tail in self._tails(terms, equal=equal, where=where):
+                for tail in self._tails(terms, equal=equal):
                     base = design_on(self.table, joined(equal, tail), where=where)
                     yield base, self._kind(base)
                     wide = self._covering(base)
                     if wide is not None:
-                        yield wide, "partial" if where else "covering"
+                        yield wide, "covering"
+                if self.access.limited:
+                    keys = joined(equal, self._checked(terms, equal=equal, where=where))
+                    checked = design_on(self.table, keys, where=where)
+                    yield checked, self._kind(checked)
 
     def _sparse(self) -> Iterator[tuple[IndexDesign, Kind]]:
         """Yield indexes without the rows that hold NULL where values are compared."""
@@ -131,14 +134,13 @@ class _Reading:
             equal = self._keys(t for t in terms if t.operator != "null")
             where = without_nulls(self.table, equal[0].column) if equal else ()
             if where:
-                for tail in self._tails(terms, equal=equal, where=()):
+                for tail in self._tails(terms, equal=equal):
                     yield design_on(self.table, joined(equal, tail), where=where), "composite"
 
     def _conditions(self) -> Iterator[tuple[str, ...]]:
         """Yield no condition, then each rare constant one alone, then all of these together."""
         yield ()
-        share = self.knowledge.share
-        rare = tuple(c for c in self.access.constants if share(self.table, (c,)) <= PARTIAL_SHARE)
+        rare = self.knowledge.rare(self.table, self.access.constants)
         yield from ((constant,) for constant in rare)
         if len(rare) > 1:
             yield rare
@@ -160,22 +162,35 @@ class _Reading:
         ]
         if self.access.limited:
             chosen.append([])
-        catalog = self.knowledge.catalog
+        # Without any of its values fixed, an order or a range is worth reading only for its front.
+        bare = self.access.limited or not any(t.operator in _IN_ORDER for t in terms)
         for selection in dict.fromkeys(map(tuple, chosen)):
-            if not is_unique(self._keys(selection), self.table, catalog=catalog):
+            if (selection or bare) and not self._finds_one(selection):
                 yield selection
 
-    def _rank(self, term: Term, *, steady: frozenset[str]) -> tuple[bool, bool, float]:
-        """Order terms: many different values first, what never changes and lists last."""
-        return term.operator == "in", _within(term, steady), -self._distinct(term.column)
+    def _finds_one(self, terms: tuple[Term, ...]) -> bool:
+        """Whether what is there finds one row: by the values, or for each row joined with."""
+        given = [t for t in terms if t.operator != "join"]
+        keys = self._keys(given or terms)
+        return is_unique(keys, self.table, catalog=self.knowledge.catalog)
+
+    def _rank(self, term: Term, *, steady: frozenset[str]) -> tuple[bool, bool, bool, float]:
+        """Order terms: many different values first, what never changes and lists last.
+
+        What is given comes before what is joined, so that one index serves the table in either
+        place of the join.
+        """
+        distinct = self._distinct(term.column)
+        joins, listed = term.operator == "join", term.operator == "in"
+        return listed, joins, _within(term, steady), -distinct
 
     def _tails(
-        self, terms: tuple[Term, ...], *, equal: tuple[DesignKey, ...], where: tuple[str, ...]
+        self, terms: tuple[Term, ...], *, equal: tuple[DesignKey, ...]
     ) -> Iterator[tuple[DesignKey, ...]]:
         """Yield what may follow the equality keys: nothing, a range, the order, the grouping."""
         if equal:
             yield ()
-        if any(self._distinct(k.column) >= NEARLY_UNIQUE * self.table.rows for k in equal):
+        if self._leaves_little(equal):
             return
         fixed = {key.text for key in equal}
         for term in self.access.terms:
@@ -188,20 +203,25 @@ class _Reading:
             yield sort_keys(wanted, fixed=fixed, table=self.table)
         if grouping and order and grouping != order:
             yield sort_keys((*grouping, *order), fixed=fixed, table=self.table)
-        if order and self.access.limited:
-            yield self._checked(sort_keys(order, fixed=fixed, table=self.table), where=where)
+
+    def _leaves_little(self, equal: tuple[DesignKey, ...]) -> bool:
+        return any(self._distinct(k.column) >= NEARLY_UNIQUE * self.table.rows for k in equal)
 
     def _checked(
-        self, order: tuple[DesignKey, ...], *, where: tuple[str, ...]
+        self, terms: tuple[Term, ...], *, equal: tuple[DesignKey, ...], where: tuple[str, ...]
     ) -> tuple[DesignKey, ...]:
         """Put behind the order what else is compared, so that few rows are fetched in vain."""
+        if any(term.operator not in _IN_ORDER for term in terms) or self._leaves_little(equal):
+            return ()
         fixed = _fixed(where)
         others = [
             t
             for t in self.access.terms
             if t.operator not in INVERTED and t.operator != "prefix" and not _within(t, fixed)
         ]
-        return joined(order, self._keys(others))
+        held = {key.text for key in equal}
+        order = sort_keys(self.access.order, fixed=held, table=self.table)
+        return joined(order, self._keys(others)) if order else ()
 
     def _covering(self, base: IndexDesign) -> IndexDesign | None:
         """Widen a design by what is only read, where that spares the table."""
@@ -209,11 +229,13 @@ class _Reading:
         if access.whole_rows or table.visible_share < MIN_VISIBLE or not base.keys:
             return None
         held = {key.column for key in base.keys}
-        extra = tuple(name for name in access.columns if name not in held)
+        known = _fixed(base.where)  # an index-only scan need not check them
+        extra = tuple(n for n in access.columns if n not in held and n.casefold() not in known)
         if None in held or not 0 < len(extra) <= MAX_EXTRA_COLUMNS:
             return None
         width = sum(_width(table.column(name)) for name in extra)
-        if width > MAX_CARRIED_BYTES or len(access.columns) == len(table.columns):
+        catalog = self.knowledge.catalog
+        if width > MAX_CARRIED_BYTES or is_unique(base.keys[:1], table, catalog=catalog):
             return None
         return design_on(table, base.keys, where=base.where, included=extra)
 

@@ -16,6 +16,8 @@ from perfwright.core import Finding, Layer, Prediction, Proposal, Risk, Scope
 HOPE = 0.5  # of a finding's cost, until a trial build tells
 ENTRY_BYTES = 12  # of an index entry besides its columns; only a first guess
 
+BLOCKS_TO_A_RANGE = 128  # a BRIN index holds one entry for each range
+
 
 def knowledge_of(artifacts: DatabaseArtifacts) -> Knowledge:
     """Collect what candidates depend on."""
@@ -95,4 +97,6 @@ def _guessed_bytes(artifacts: DatabaseArtifacts, design: IndexDesign) -> int:
         return 0
     share = knowledge_of(artifacts).share(table, design.where) if design.where else 1.0
     per_column = table.size_bytes / max(table.rows, 1) / max(len(table.columns), 1)
-    return int(share * table.rows * (ENTRY_BYTES + per_column * len(design.keys)))
+    columns = len(design.keys) + len(design.included)
+    size = int(share * table.rows * (ENTRY_BYTES + per_column * columns))
+    return size // BLOCKS_TO_A_RANGE if design.method == "brin" else size

@@ -132,17 +132,16 @@ def _operand(index: Index, at: int) -> str:
 def _value(operand: str, row: _Row, *, table: Table) -> str | None:
     """What an index key is for a row that is not there yet: `lower(mail)` of a given mail."""
     try:
-        value = parse_sql(operand, "postgres")
+        value = parse_sql(operand, "postgres").unnest()
     except ParseFailure:
         return None
     for column in list(value.find_all(exp.Column)):
         known, given = table.column(column.name), row.get(column.name.casefold())
         if known is None or given is None:
             return None
-        typed: exp.Expr = exp.maybe_parse(f"CAST({given} AS {known.type or 'text'})", dialect="postgres")
         if column is value:
             return given
-        column.replace(typed)
+        column.replace(parse_sql(f"CAST({given} AS {known.type or 'text'})", "postgres"))
     return str(value.sql("postgres"))
 
 

@@ -37,6 +37,19 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSetting:
+    """A setting that a role or a database has of its own (`pg_db_role_setting`)."""
+
+    name: str
+    value: str
+    """As it was given, such as `64MB`."""
+    role: str = ""
+    """Empty: all roles."""
+    database: str = ""
+    """Empty: all databases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCount:
     """Connections of clients in one state, over all databases."""
 
@@ -254,6 +267,9 @@ class ServerState:
     version: str = ""
     role: str = ""
     """Who looked."""
+    database: str = ""
+    workload_role: str = ""
+    """Who runs most of the statements; empty when unknown, or when several do."""
     privileged: bool = False
     """Whether the role may see the sessions of others (`pg_monitor`)."""
     watched_s: float = 0.0
@@ -262,6 +278,8 @@ class ServerState:
     uptime_s: float | None = None
 
     settings: tuple[Setting, ...] = ()
+    role_settings: tuple[RoleSetting, ...] = ()
+    """Those of this database, of its roles, and of both, as far as they choose plans."""
     connections: tuple[ConnectionCount, ...] = ()
     max_connections: int = 0
     reserved_connections: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
@@ -17,6 +17,15 @@ _WHERE = re.compile(r"\bWHERE\b(.*)$", re.IGNORECASE | re.DOTALL)
 def upkeep_ms(artifacts: DatabaseArtifacts, index: Index) -> float:
     """Estimate what an index costs the writes of one replay; 0 without a workload."""
     return balance_of(artifacts, index.table).writes * ENTRY_MS
+
+
+def siblings(catalog: Catalog) -> Iterator[tuple[Index, list[Index]]]:
+    """Yield each index with all indexes of its table, itself included."""
+    by_table: dict[str, list[Index]] = {}
+    for index in catalog.indexes:
+        by_table.setdefault(index.table, []).append(index)
+    for index in catalog.indexes:
+        yield index, by_table[index.table]
 
 
 def is_duplicate(candidate: Index, other: Index) -> bool:
@@ -144,9 +153,8 @@ def _other_serves(index: Index, key: ForeignKey, *, catalog: Catalog) -> bool:
 
 def _is_longer(other: Index, index: Index) -> bool:
     """Whether `other` has more columns, among them all that `index` only carries."""
-    held = {*other.columns, *other.included}
-    more = len(other.keys) + len(other.included) > len(index.keys) + len(index.included)
-    return len(other.keys) >= len(index.keys) and more and set(index.included) <= held
+    sizes = [(len(i.keys), len(i.included)) for i in (other, index)]
+    return sizes[0] > sizes[1] and set(index.included) <= {*other.columns, *other.included}
 
 
 def _keys(index: Index) -> tuple[IndexKey, ...]:

@@ -89,7 +89,8 @@ _INDEX = """
 SELECT c.oid::bigint, n.nspname, c.relname, i.indrelid::bigint, pg_get_indexdef(c.oid),
        i.indisvalid, i.indisready AND i.indislive, c.relkind = 'I', c.relispartition,
        i.indisunique OR i.indisprimary OR i.indisexclusion,
-       (SELECT min(o.conname) FROM pg_constraint o WHERE o.conindid = c.oid),
+       (SELECT o.conname FROM pg_constraint o WHERE o.conindid = c.oid
+        ORDER BY o.contype = 'f', o.conname LIMIT 1),  -- a foreign key names its target's index
        i.indisreplident, i.indisclustered,
        EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                AND d.objid = c.oid AND d.deptype = 'e'),

@@ -24,6 +24,9 @@ ADVISORY_LOCK = (0x70657266, 1)
 """`pg_try_advisory_lock(1885696614, 1)`, held while a change is made; the server keeps advisory
 locks by database."""
 _REPORT_EVERY_S = 2.0
+_YIELD_AFTER_S = 0.4
+"""Who waits for a build may be a transaction that the build waits for in turn. The server ends such
+a deadlock after a second, and with the other's statement, not with ours."""
 
 
 def pause(seconds: float) -> None:
@@ -178,8 +181,8 @@ class _Watch:
     _said_s: float | None = None
 
     def __post_init__(self) -> None:
-        # Half of what others may have to wait: noticing and cancelling take the rest.
-        self._blocking = Blocking(limit_s=self.session.policy.lock_timeout_s / 2)
+        limit_s = min(self.session.policy.lock_timeout_s / 2, _YIELD_AFTER_S)
+        self._blocking = Blocking(limit_s=limit_s)
 
     def look(self) -> str | None:
         """Say why the build must end; None while it may go on."""

@@ -308,3 +308,25 @@ def test_a_locked_table_falls_back_to_the_size_that_was_counted_last(database: s
     held = table(seen, "held")
     assert held.rows == 5000
     assert held.size_bytes > 100_000
+
+
+@pytest.mark.parametrize(
+    ("options", "collation"),
+    [
+        ("LOCALE 'C'", "C"),
+        ("LOCALE 'C.UTF-8'", None),
+        ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'und'", None),
+    ],
+)
+def test_a_database_that_sorts_by_bytes_is_told_apart(
+    server: PrivateServer, options: str, collation: str | None
+) -> None:
+    with connected(server.url()) as admin:
+        if "icu" in options and admin.info.server_version < 150_000:
+            pytest.skip("PostgreSQL 15 is the first with ICU as the order of a database")
+        admin.execute(f"CREATE DATABASE sorted TEMPLATE template0 {options}".encode())
+    try:
+        run(server.url("sorted"), "CREATE TABLE t (word text)")
+        assert table(read(server.url("sorted")), "t").columns[0].collation == collation
+    finally:
+        run(server.url(), "DROP DATABASE sorted WITH (FORCE)")

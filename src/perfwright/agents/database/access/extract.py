@@ -100,7 +100,9 @@ def _first_line(error: Exception) -> str:
 _WILD = re.compile(r"\b(?:LIKE|GLOB)\s*['\"][%_*?\[]", re.IGNORECASE)
 
 
-_POSTGRES_WILD = re.compile(r"(?:\bI?LIKE|\bSIMILAR\s+TO|~~\*?)\s*\(?\s*E?'[%_]", re.IGNORECASE)
+_POSTGRES_WILD = re.compile(
+    r"(?:\bI?LIKE|\bSIMILAR\s+TO|~~\*?)\s*(?:\w*\s*[(\[]\s*)*E?'[%_]", re.IGNORECASE
+)
 
 
 def _has_wild_patterns(shape: Shape, dialect: Dialect) -> bool:
@@ -151,7 +153,9 @@ def _note_condition(
     for restriction in reader.restrictions(condition):
         drafts[restriction.instance].terms.append(restriction.term)
     sides = reader.alternatives(condition)
-    if sides:
+    if sides and reader.names.dialect == "postgres":
+        _note_factored(sides, drafts)
+    elif sides:
         _note_branches(sides, drafts)
     constant = reader.constant(condition) if steady else None
     if constant is not None:
@@ -168,6 +172,19 @@ def _note_branches(
             drafts[instance].terms.append(branches[0][0])
         else:
             drafts[instance].branches = branches
+
+
+def _note_factored(
+    sides: tuple[tuple[Restriction, ...], ...], drafts: dict[Instance, _Draft]
+) -> None:
+    """Note what holds in all sides as terms: PostgreSQL draws that out of the OR."""
+    for instance in set.intersection(*({r.instance for r in side} for side in sides)):
+        branches = [[r.term for r in side if r.instance is instance] for side in sides]
+        common = [term for term in branches[0] if all(term in branch for branch in branches)]
+        drafts[instance].terms += common
+        rest = tuple(tuple(t for t in branch if t not in common) for branch in branches)
+        if all(rest):
+            drafts[instance].branches = rest
 
 
 def _note_orders(select: exp.Select, reader: Reader, *, drafts: dict[Instance, _Draft]) -> None:

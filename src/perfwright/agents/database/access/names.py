@@ -110,6 +110,26 @@ class Names:
             at = at.parent
         return None
 
+    def spread(self, column: exp.Column, scope: Scope) -> list[Resolved]:
+        """Find the columns below `column` when it is one of a UNION: one in each of its sides."""
+        for alias, (_, source) in scope.selected_sources.items():
+            if column.table and alias.casefold() != column.table.casefold():
+                continue
+            if isinstance(source, Scope) and not _is_recursive(source):
+                sides = _sides(source)
+                place = _place(column.name, source, first=sides[0]) if len(sides) > 1 else None
+                if place is not None:
+                    return [r for side in sides if (r := self._at(place, side))]
+        return []
+
+    def _at(self, place: int, side: Scope) -> Resolved | None:
+        selects = side.expression.selects if isinstance(side.expression, exp.Select) else []
+        inner = selects[place].unalias() if place < len(selects) else None
+        if not isinstance(inner, exp.Column) or any(s.is_star for s in selects[: place + 1]):
+            return None
+        found = self._within(inner.name, side, qualifier=inner.table, depth=1)
+        return Resolved(found.instance, found.column, False) if found else None
+
     def _within(self, name: str, scope: Scope, *, qualifier: str, depth: int) -> Resolved | None:
         for alias, (_, source) in scope.selected_sources.items():
             if qualifier and alias.casefold() != qualifier.casefold():
@@ -160,6 +180,25 @@ class Names:
             if found is not None:
                 return Resolved(found.instance, found.column, False)
         return None
+
+
+def _sides(source: Scope) -> list[Scope]:
+    """The SELECTs of a UNION, also of one within another; the scope itself when it is none."""
+    return [leaf for side in source.set_operation_scopes for leaf in _sides(side)] or [source]
+
+
+def _is_recursive(source: Scope) -> bool:
+    holder = source.expression.parent.parent if source.is_cte and source.expression.parent else None
+    return isinstance(holder, exp.With) and bool(holder.args.get("recursive"))
+
+
+def _place(name: str, source: Scope, *, first: Scope) -> int | None:
+    """Where in the first SELECT of a UNION the column `name` stands."""
+    folded = name.casefold()
+    select = first.expression
+    names = [p.alias_or_name for p in select.selects] if isinstance(select, exp.Select) else []
+    names = [*source.outer_columns, *names[len(source.outer_columns) :]]
+    return next((i for i, known in enumerate(names) if known.casefold() == folded), None)
 
 
 def _original(name: str, source: Scope) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from perfwright.agents.database.access.conditions import Reader, Restriction, conjuncts
-from perfwright.agents.database.artifacts import Operator
+from perfwright.agents.database.access.names import Instance
+from perfwright.agents.database.artifacts import Operator, Term
+from perfwright.agents.database.naming import quote
 
 _ANCHORED = re.compile(r"\^[\w ]")
 _ARRAY_OPERATORS: dict[type[exp.Expr], Operator] = {
@@ -27,6 +29,24 @@ class PostgresReader(Reader):
 
     wild: bool
     """Whether a pattern among the recorded values begins with a wildcard."""
+
+    def term(
+        self,
+        operand: exp.Expr,
+        operator: Operator,
+        *,
+        others: tuple[exp.Expr, ...],
+        collation: str | None = None,
+    ) -> Iterator[Restriction]:
+        """Yield the term on one table, or on each side of a UNION, into which it is pushed."""
+        found = list(Reader.term(self, operand, operator, others=others, collation=collation))
+        yield from found
+        column = operand.unnest()
+        if found or not isinstance(column, exp.Column):
+            return
+        for below in self.names.spread(column, self.scope):
+            term = Term(key=quote(below.column), column=below.column, operator=operator)
+            yield Restriction(below.instance, term)
 
     def restrictions(self, condition: exp.Expr) -> Iterator[Restriction]:
         """Yield the terms of one condition that holds no AND at its top."""
@@ -54,6 +74,15 @@ class PostgresReader(Reader):
                 yield from self._pattern(condition)
             case _:
                 yield from self._inverted(condition)
+
+    def constant(self, condition: exp.Expr) -> tuple[Instance, str] | None:
+        """Return the words of a condition on one table that holds no parameter.
+
+        Similarity and text search depend on settings, so PostgreSQL refuses them here.
+        """
+        if isinstance(condition.unnest(), exp.Mod | exp.Operator | exp.MatchAgainst):
+            return None
+        return Reader.constant(self, condition)
 
     def _inverted(self, condition: exp.Expr) -> Iterator[Restriction]:
         operator = _ARRAY_OPERATORS.get(type(condition))
@@ -129,7 +158,7 @@ def _beginning(pattern: exp.Expr) -> str | None:
         match pattern.unnest():
             case exp.Literal() as literal:
                 return str(literal.this)
-            case exp.Cast() | exp.Collate() | exp.DPipe() as outer:
+            case exp.Cast() | exp.Collate() | exp.DPipe() | exp.Upper() | exp.Lower() as outer:
                 pattern = outer.this
             case exp.Concat() as call if call.expressions:
                 pattern = call.expressions[0]

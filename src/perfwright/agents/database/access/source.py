@@ -9,6 +9,7 @@ renders is another tree to it, too. So the words are looked up, never generated.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -47,7 +48,7 @@ def exact_text(
         return None
     names = frozenset(anchor.name.casefold() for anchor in anchors)
     for source in sources:
-        tokens = list(tokenize(source, dialect))
+        tokens = _tokens(source, dialect)
         places = _places(tokens, anchors[0].this)
         for window in _windows(tokens, places=places, length=length):
             if names <= {_bare(token) for token in window} and _parses_to(
@@ -55,6 +56,12 @@ def exact_text(
             ):
                 return _render(_unqualified(window))
     return None
+
+
+@lru_cache(maxsize=16)
+def _tokens(source: str, dialect: Dialect) -> list[Token]:
+    """The tokens of a statement, of which one expression after the other is asked for."""
+    return list(tokenize(source, dialect))
 
 
 def _places(tokens: list[Token], anchor: exp.Identifier) -> list[int]:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.examples import artifacts, index
 from perfwright.agents.database.facts import IndexFacts
-from perfwright.agents.database.upkeep import is_duplicate, upkeep_ms
+from perfwright.agents.database.upkeep import is_duplicate, siblings, upkeep_ms
 from perfwright.core import Detector, Finding, Layer, Scope
 from perfwright.core.units import format_size
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for all but one of each group of equal indexes."""
-    indexes = artifacts.catalog.indexes
-    for candidate in indexes:
+    for candidate, indexes in siblings(artifacts.catalog):
         twin = next((other for other in indexes if is_duplicate(candidate, other)), None)
         if twin is not None:
             yield Finding(

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.examples import artifacts, index
 from perfwright.agents.database.facts import IndexFacts
-from perfwright.agents.database.upkeep import is_front, upkeep_ms
+from perfwright.agents.database.upkeep import is_front, siblings, upkeep_ms
 from perfwright.core import Detector, Finding, Layer, Scope
 from perfwright.core.units import format_size
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each index that a longer one can stand in for."""
-    indexes = artifacts.catalog.indexes
-    for candidate in indexes:
+    for candidate, indexes in siblings(artifacts.catalog):
         longer = next((other for other in indexes if is_front(candidate, other)), None)
         if longer is not None:
             yield Finding(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, Term, TermCount
 from perfwright.agents.database.examples import artifacts, read
 from perfwright.agents.database.facts import access_finding, busy
-from perfwright.agents.database.knowledge import PARTIAL_SHARE, Knowledge
+from perfwright.agents.database.knowledge import Knowledge
 from perfwright.core import Detector, Finding, Layer, Scope
 
 
@@ -20,10 +20,9 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
             table = artifacts.catalog.table(access.table)
             if table is None:
                 continue
-            share, term = min(
-                ((knowledge.share(table, (c,)), c) for c in access.constants), default=(1.0, "")
-            )
-            if share <= PARTIAL_SHARE:
+            rare = knowledge.rare(table, access.constants)
+            if rare:
+                share, term = min((knowledge.share(table, (c,)), c) for c in rare)
                 yield access_finding(
                     observation,
                     access,

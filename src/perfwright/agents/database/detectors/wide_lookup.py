@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, PlanStep, Term
+from perfwright.agents.database.artifacts import (
+    Access,
+    Cost,
+    DatabaseArtifacts,
+    PlanStep,
+    Term,
+)
 from perfwright.agents.database.examples import artifacts, read
 from perfwright.agents.database.facts import access_finding, accesses_of, busy
-from perfwright.agents.database.knowledge import MAX_EXTRA_COLUMNS
+from perfwright.agents.database.knowledge import MAX_EXTRA_COLUMNS, MIN_VISIBLE
 from perfwright.core import Detector, Finding, Layer, Scope
 
 MIN_STEPS = 1_000  # some hundred rows: below, the fetches cost less than the wider index
-MIN_WORK = 60.0  # PostgreSQL, in buffers
+MIN_PAGES = 40.0  # PostgreSQL: as few rows, or a scan that is over in no time
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each table that is read row by row for a few of its columns."""
-    least = MIN_WORK if artifacts.catalog.dialect == "postgres" else MIN_STEPS
     for observation in busy(artifacts):
-        if observation.cost is None or observation.cost.steps < least:
-            continue
         for step in observation.plan:
             if step.covering or step.action not in {"scan", "search"}:
+                continue
+            if not _fetches_many(step, observation.cost):
                 continue
             for access in accesses_of(observation, step):
                 if _is_narrow(access, artifacts):
@@ -34,10 +39,18 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
                     )
 
 
+def _fetches_many(step: PlanStep, cost: Cost | None) -> bool:
+    if step.rows is not None:
+        return step.pages >= MIN_PAGES
+    return cost is not None and cost.steps >= MIN_STEPS
+
+
 def _is_narrow(access: Access, artifacts: DatabaseArtifacts) -> bool:
     table = artifacts.catalog.table(access.table)
+    postgres = artifacts.catalog.dialect == "postgres"
     return (
         table is not None
+        and not (postgres and table.visible_share < MIN_VISIBLE)
         and not access.whole_rows
         and 0 < len(access.columns) <= MAX_EXTRA_COLUMNS + 1
         and len(access.columns) < len(table.columns)
@@ -58,7 +71,8 @@ RULE = Detector(
     needs=("workload",),
     scope=Scope.COMPREHENSIVE,
     find=find,
-    limits="A covering index is larger and every update of its columns writes to it.",
+    limits="A covering index is larger and every update of its columns writes to it; PostgreSQL "
+    "needs a table that VACUUM has seen since.",
     fires_on=artifacts(
         read(
             _TOTALS,

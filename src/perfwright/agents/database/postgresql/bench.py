@@ -188,7 +188,7 @@ class PostgresBench:
         """The tables whose indexes or extended statistics differ between the arms."""
         before, after = (_structure(self._replayers[arm].connection) for arm in (Arm.A, Arm.B))
         names = {(t.schema, t.bare_name or t.name): t.name for t in self._catalog.tables}
-        return frozenset(names.get(place, place[1]) for place, _ in before ^ after)
+        return self._catalog.with_wholes(names.get(place, place[1]) for place, _ in before ^ after)
 
     def _execute(self, replayer: Replayer, item: Item) -> Execution:
         if item.write:

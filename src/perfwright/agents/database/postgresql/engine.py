@@ -184,6 +184,8 @@ class PostgresEngine:
         copies.create("a", template=template)
         copies.create("b", template=template)
         copies.make("b", changes)
+        if self._home.server is not None:
+            self._home.server.restart()
         setup = Setup(
             copies=copies,
             artifacts=artifacts,

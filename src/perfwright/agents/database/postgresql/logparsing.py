@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
-from perfwright.agents.database.postgresql.normalising import inlined, parameters_in
+from perfwright.agents.database.postgresql.normalising import parameters_in
 from perfwright.agents.database.postgresql.workload import Event
 from perfwright.agents.database.workload import Execution
 
@@ -172,14 +172,13 @@ class Reader:
         sql = cursor[1] if cursor else sql
         numbers = parameters_in(sql)
         # Without its values a statement still tells what its text holds as constants.
-        filled = inlined(sql, values) if numbers and values else None
-        if numbers and filled is None:
-            self.parsed.without_values += 1
+        usable = max(numbers, default=0) <= len(values or ())
+        self.parsed.without_values += not usable
         event = Event(
             execution=Execution(sql=sql, parameters=values or None, ms=None if cursor else ms),
             session=record.session,
             transaction=record.transaction or session.transaction,
-            usable=not numbers or filled is not None,
+            usable=usable,
         )
         if twice and session.last is not None:
             self._replace(session.last, event)

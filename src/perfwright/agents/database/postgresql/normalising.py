@@ -7,6 +7,7 @@ of EXTRACT. A key hides the same on both sides, so that counters meet literals.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from perfwright.agents.database.workload import tokenize
 from perfwright.agents.database.workload.kinds import changes_rows
@@ -117,6 +118,7 @@ def _literal(value: str | None, *, bare: bool) -> str:
     return f" E{quoted.replace(chr(92), chr(92) * 2)}" if "\\" in value else quoted
 
 
+@lru_cache(maxsize=4096)
 def parameters_in(sql: str) -> frozenset[int]:
     """The numbers of the parameters of a statement."""
     return frozenset(

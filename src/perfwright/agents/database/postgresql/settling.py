@@ -37,4 +37,4 @@ def _update(sample: Sample) -> exp.Update | None:
         statement = parse_sql(sample.sql, "postgres")
     except ParseFailure:
         return None
-    return statement if isinstance(statement, exp.Update) else None
+    return statement if isinstance(statement, exp.Update) and statement.expressions else None

@@ -102,13 +102,14 @@ class Gatherer:
             event: The execution.
             in_order: Whether its place says what was executed before it.
         """
-        parts = [sql for _, sql in split_statements(event.execution.sql, "postgres")]
+        sql = event.execution.sql
+        parts = [s for _, s in split_statements(sql, "postgres")] if ";" in sql else [sql]
         if len(parts) == 1:
             self._add(event, in_order=in_order)
-        else:
-            for sql in parts:
-                execution = replace(event.execution, sql=sql, ms=None)
-                self._add(replace(event, execution=execution), in_order=in_order)
+            return
+        for part in parts:
+            execution = replace(event.execution, sql=part, ms=None)
+            self._add(replace(event, execution=execution), in_order=in_order)
 
     def _add(self, event: Event, *, in_order: bool) -> None:
         sql = event.execution.sql

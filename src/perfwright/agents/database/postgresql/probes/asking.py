@@ -35,7 +35,7 @@ def ask_if_possible(connection: Connection, question: str) -> list[Row] | None:
 
     try:
         return ask(connection, question)
-    except (psycopg.errors.OperationalError, psycopg.errors.ProgrammingError):
+    except psycopg.DatabaseError:
         if connection.broken:
             raise
         return None

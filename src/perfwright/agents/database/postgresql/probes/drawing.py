@@ -18,7 +18,7 @@ from perfwright.agents.database.postgresql.parameters import (
     RowCount,
     roles_of,
 )
-from perfwright.agents.database.postgresql.probes.asking import ask, ask_if_possible
+from perfwright.agents.database.postgresql.probes.asking import Row, ask
 from perfwright.agents.database.postgresql.probes.statements import MARK
 
 if TYPE_CHECKING:
@@ -183,10 +183,8 @@ class _Drawer:
         )
         listed = ", ".join(f"({e})::text" for e in expressions)
         for sample in _samples_of(table):
-            rows = ask_if_possible(
-                self.connection,
-                f"SELECT {MARK} {listed} FROM {table.relation}{sample}{where} LIMIT {POOL * 5}",
-            )
+            query = f"SELECT {MARK} {listed} FROM {table.relation}{sample}{where} LIMIT {POOL * 5}"
+            rows = self._answer(query)
             if rows:
                 step = max(1, len(rows) // POOL)
                 return [tuple(row) for row in rows[::step]]
@@ -200,9 +198,22 @@ class _Drawer:
             plan = ask(self.connection, f"EXPLAIN (FORMAT JSON) {sql}")[0][0]
         except psycopg.errors.InsufficientPrivilege:
             return 0.0  # it will run on the copy
-        except (psycopg.errors.ProgrammingError, psycopg.errors.DataError):
-            return "its parameters have types that cannot be told"
+        except psycopg.Error as error:
+            if self.connection.broken:
+                raise
+            return f"it cannot be planned with drawn ones ({error.sqlstate})"
         return float(plan[0]["Plan"]["Plan Rows"])
+
+    def _answer(self, query: str) -> list[Row]:
+        """All rows; none where the role may not, it takes too long, or an expression fails."""
+        import psycopg
+
+        try:
+            return ask(self.connection, query)
+        except psycopg.Error:
+            if self.connection.broken:
+                raise
+            return []
 
 
 def draw_missing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,27 +114,26 @@ def _counted(
     catalog: Catalog,
 ) -> Collected:
     known = _Relations.of(catalog)
-    totals = known.totals(counted)
+    found = known.totals(counted)
     notes: list[str] = []
     source = f"pg_stat_statements over {seen.seconds:.0f} s"
     if not seen.looks:
         source = "pg_stat_statements since its last reset"
-    elif not totals:
+    elif not found.totals:
         counted = all_time
-        known = _Relations.of(catalog)
-        totals = known.totals(counted)
-        if totals:
+        found = known.totals(counted)
+        if found.totals:
             source = "pg_stat_statements since its last reset"
             notes.append(
                 f"workload: no statement touched a table of this database in {seen.seconds:.0f} s; "
                 "what was counted since the last reset is used instead"
             )
-    if not totals:
+    if not found.totals:
         notes += [*_hidden_note(connection, counted), "workload: " + _nothing(None)]
         return Collected(notes=tuple(notes), source=source)
-    notes += [*_hidden_note(connection, counted), *known.notes()]
-    shapes = join(totals, gathered)
-    notes += _not_in_window(shapes, all_time, catalog=catalog, seen=seen)
+    notes += [*_hidden_note(connection, counted), *found.notes()]
+    shapes = join(found.totals, gathered)
+    notes += _not_in_window(shapes, known.totals(all_time), seen=seen)
     drawn = draw_missing(shapes, connection, catalog=catalog)
     return Collected(
         shapes=drawn.shapes,
@@ -149,10 +148,7 @@ class _Relations:
     """Tells the statements about the user's tables from all others."""
 
     names: frozenset[str]
-    others: int = 0
-    others_ms: float = 0.0
-    ms: float = 0.0
-    small: int = 0
+    _seen: dict[str, tuple[str, bool] | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog) -> _Relations:
@@ -178,31 +174,44 @@ class _Relations:
                 return True
         return False
 
-    def totals(self, counted: Counted) -> list[Total]:
+    def totals(self, counted: Counted) -> _Totals:
         """The statements that are a workload, as far as they have a share of the time."""
-        self.ms = sum(entry.ms for entry in counted.entries)
+        all_ms = sum(entry.ms for entry in counted.entries)
         found: list[Total] = []
-        done_ms = 0.0
+        done_ms = others_ms = 0.0
+        others = 0
         for entry in sorted(counted.entries, key=lambda e: -e.ms):
-            if len(found) >= MAX_SHAPES or (found and done_ms > ENOUGH * self.ms > 0):
-                self.small += 1
-                continue
+            if len(found) >= MAX_SHAPES or (found and done_ms > ENOUGH * all_ms > 0):
+                break
             done_ms += entry.ms
-            if not self.mentions(entry.sql):
-                self.others += 1
-                self.others_ms += entry.ms
-            elif hidden := masked(entry.sql):
+            hidden = self._masked(entry.sql)
+            if hidden is None:
+                others, others_ms = others + 1, others_ms + entry.ms
+            else:
                 found.append(_total(entry, hidden[0], write=hidden[1]))
-        return found
+        share = others_ms / all_ms if all_ms else 0.0
+        return _Totals(totals=tuple(found), others=others, others_share=share)
+
+    def _masked(self, sql: str) -> tuple[str, bool] | None:
+        if sql not in self._seen:
+            self._seen[sql] = masked(sql) if self.mentions(sql) else None
+        return self._seen[sql]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Totals:
+    """The counters of the user's statements, and how much else there was."""
+
+    totals: tuple[Total, ...]
+    others: int
+    others_share: float
 
     def notes(self) -> Iterator[str]:
-        if self.ms and self.others_ms / self.ms >= SMALL_SHARE:
+        if self.others_share >= SMALL_SHARE:
             yield (
-                f"workload: {self.others:,} statements ({self.others_ms / self.ms:.0%} of the time)"
-                " touch no table of this database, such as utility commands and calls of functions"
+                f"workload: {self.others:,} statements ({self.others_share:.0%} of the time) touch "
+                "no table of this database, such as utility commands and calls of functions"
             )
-        if self.small > MAX_SHAPES:
-            yield f"workload: {self.small:,} statements without a share of the time are left out"
 
 
 _BEFORE_NAME = frozenset({"FROM", "JOIN", "INTO", "UPDATE", "ONLY", "USING", "TABLE", "LATERAL"})
@@ -256,7 +265,7 @@ def _uncounted(
             f"calls are the {gathered.executions:,} executions seen in {seen.looks} looks at the "
             "sessions: a lower bound, and short statements are seen less often than they run"
         )
-    drawn = draw_missing(shapes, connection, catalog=catalog)
+    drawn = draw_missing(shapes[:MAX_SHAPES], connection, catalog=catalog)
     return Collected(
         shapes=drawn.shapes,
         notes=(
@@ -287,7 +296,7 @@ def _from_file(connection: Connection, path: Path, *, catalog: Catalog) -> Colle
     shapes, notes = _read_file(connection, path)
     counted = read_statements(connection)
     if isinstance(counted, Counted):
-        totals = _Relations.of(catalog).totals(counted)
+        totals = _Relations.of(catalog).totals(counted).totals
         shapes = with_times(shapes, totals)
         notes += _uncovered_notes(shapes, totals)
     drawn = draw_missing(shapes, connection, catalog=catalog)
@@ -406,12 +415,10 @@ def _hidden_note(connection: Connection, counted: Counted) -> list[str]:
     ]
 
 
-def _not_in_window(
-    shapes: tuple[Shape, ...], all_time: Counted, *, catalog: Catalog, seen: Watched
-) -> list[str]:
+def _not_in_window(shapes: tuple[Shape, ...], all_time: _Totals, *, seen: Watched) -> list[str]:
     if not seen.looks:
         return []
-    missing, share = uncovered(shapes, _Relations.of(catalog).totals(all_time))
+    missing, share = uncovered(shapes, all_time.totals)
     if share < SMALL_SHARE:
         return []
     return [
@@ -421,7 +428,7 @@ def _not_in_window(
     ]
 
 
-def _uncovered_notes(shapes: tuple[Shape, ...], totals: list[Total]) -> tuple[str, ...]:
+def _uncovered_notes(shapes: tuple[Shape, ...], totals: tuple[Total, ...]) -> tuple[str, ...]:
     missing, share = uncovered(shapes, totals)
     if share < SMALL_SHARE:
         return ()
@@ -439,7 +446,10 @@ def _seen_notes(seen: Watched) -> Iterator[str]:
             "without their end and left out; raise track_activity_query_size (needs a restart)"
         )
     if seen.hidden:
-        yield f"workload: {seen.hidden:,} sessions of other roles hide their statements from us"
+        yield (
+            f"workload: the statements of {seen.hidden:,} sessions of other roles are hidden from "
+            "us (pg_read_all_stats shows them)"
+        )
 
 
 def _drawn_notes(drawn: Drawn, *, logged: Logged | None) -> Iterator[str]:

@@ -124,7 +124,7 @@ class Observer:
         if not runs:
             return shape, (), None, f"cannot be executed ({problem})"
         steps = plan.steps if plan else self.replayer.plan(usable[0]).steps
-        return replace(shape, samples=tuple(usable)), steps, _average(runs), None
+        return replace(shape, samples=tuple(usable)), steps, _average(runs, plan=plan), None
 
     def _run(self, sample: Sample, *, write: bool) -> tuple[Execution, Plan | None]:
         if write:
@@ -212,11 +212,14 @@ def _written(value: object) -> str:
             return literal(str(value))
 
 
-def _average(runs: list[Execution]) -> Cost:
+def _average(runs: list[Execution], *, plan: Plan | None) -> Cost:
     return Cost(
         ms=fmean(run.seconds for run in runs) * 1e3,
         steps=fmean(run.work for run in runs),
         rows=fmean(run.rows for run in runs),
         pages=fmean(run.pages for run in runs),
         timed_out=any(run.stopped for run in runs),
+        temp_pages=plan.temp_pages if plan else 0.0,
+        jit_functions=plan.jit_functions if plan else 0.0,
+        workers=plan.workers if plan else 0.0,
     )

@@ -22,6 +22,7 @@ _BUFFERS = (
     "Temp Read Blocks",
     "Temp Written Blocks",
 )
+_TEMPORARY = ("Temp Read Blocks", "Temp Written Blocks")
 _CONDITIONS = ("Filter", "Recheck Cond", "Index Cond", "Join Filter", "Hash Cond", "Merge Cond")
 _REMOVED = (
     "Rows Removed by Filter",
@@ -45,6 +46,14 @@ class Plan:
     """Rows that scans looked at and other steps took in."""
     rows: float = 0.0
     seconds: float = 0.0
+    temp_pages: float = 0.0
+    """Pages of temporary files, written and read."""
+    lossy_pages: float = 0.0
+    """Pages of which a bitmap had no memory to note the rows."""
+    jit_functions: float = 0.0
+    """Functions that are compiled for it."""
+    workers: float = 0.0
+    """Parallel workers that it asks for."""
 
     @property
     def work(self) -> float:
@@ -54,18 +63,25 @@ class Plan:
 
 def read_plan(document: object) -> Plan:
     """Read what EXPLAIN (FORMAT JSON) returned."""
-    top: Node = document[0] if isinstance(document, list) else {}
+    top: Node = document[0] if isinstance(document, list) and document else {}
     root: Node = top.get("Plan", {})
     nodes = list(_walk(root, depth=0))
     triggers = top.get("Triggers", [])
     return Plan(
         steps=tuple(step for node, _ in nodes if (step := _step(node)) is not None),
-        signature=tuple(_signature(node, depth=depth) for node, depth in nodes),
+        signature=(
+            *(_signature(node, depth=depth) for node, depth in nodes),
+            *(("JIT",) if "JIT" in top else ()),
+        ),
         pages=_buffers(root),
         visits=sum(_visits(node) for node, _ in nodes)
         + sum(float(t.get("Calls", 0)) for t in triggers),
         rows=_actual(root) or 0.0,
         seconds=float(top.get("Execution Time", 0.0)) / 1e3,
+        temp_pages=float(sum(root.get(key, 0) for key in _TEMPORARY)),
+        lossy_pages=float(sum(node.get("Lossy Heap Blocks", 0) for node, _ in nodes)),
+        jit_functions=float(top.get("JIT", {}).get("Functions", 0)),
+        workers=float(sum(node.get("Workers Planned", 0) for node, _ in nodes)),
     )
 
 
@@ -143,17 +159,13 @@ def _scan(node: Node, *, index: str | None) -> PlanStep:
 
 
 def _signature(node: Node, *, depth: int) -> str:
-    keys = ("Node Type", "Strategy", "Join Type", "Relation Name", "Alias", "Index Name")
+    keys = (
+        *("Node Type", "Strategy", "Join Type", "Relation Name", "Alias", "Index Name"),
+        "Workers Planned",
+    )
     words = [str(node[key]) for key in keys if key in node]
     words += [f"{key}: {node[key]}" for key in _CONDITIONS if key in node]
     words += [
         f"by {node[key]}" for key in ("Sort Key", "Group Key", "Presorted Key") if key in node
     ]
     return f"{depth} " + " ".join(words)
-
-
-def indexes_of(document: object) -> frozenset[str]:
-    """Names of the indexes in a plan."""
-    top: Node = document[0] if isinstance(document, list) else {}
-    nodes = (node for node, _ in _walk(top.get("Plan", {}), depth=0))
-    return frozenset(str(node["Index Name"]) for node in nodes if "Index Name" in node)

@@ -29,9 +29,9 @@ SELECT {MARK} pid, backend_start::text, query_start::text, xact_start::text, sta
        octet_length(query), xact_start IS DISTINCT FROM query_start,
        (1e3 * extract(epoch FROM state_change - query_start))::float8
 FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend'
-  AND pid <> pg_backend_pid() AND query <> '' AND query_start IS NOT NULL
-  AND application_name <> '{NAME}'
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND (query = '{_HIDDEN}' OR (backend_type = 'client backend' AND query <> ''
+       AND query_start IS NOT NULL AND application_name <> '{NAME}'))
 """
 
 
@@ -62,8 +62,8 @@ class _Watcher:
     def take(self, row: tuple[Any, ...]) -> None:
         pid, started, began, transaction, state, sql, size, is_part, ms = row
         session = f"{pid} {started}"
-        if sql == _HIDDEN:
-            self.hidden.add(session)
+        if sql == _HIDDEN:  # and all but the process is hidden with it
+            self.hidden.add(str(pid))
             return
         identity = (session, str(began))
         if size >= self.limit_bytes - 1 - _CUT_BYTES:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from perfwright.agents.database.naming import quote
 from perfwright.agents.database.postgresql.probes.activity import Activity, watch
-from perfwright.agents.database.postgresql.probes.asking import USER_SCHEMA, ask
+from perfwright.agents.database.postgresql.probes.asking import USER_SCHEMA, ask, ask_if_possible
 from perfwright.agents.database.postgresql.probes.bloat import estimate_bloat
 from perfwright.agents.database.postgresql.probes.connection import first_line
 from perfwright.agents.database.postgresql.probes.maintenance import (
@@ -17,6 +17,7 @@ from perfwright.agents.database.postgresql.probes.maintenance import (
     read_sequences,
     read_upkeep,
 )
+from perfwright.agents.database.postgresql.probes.roles import Roles, read_roles
 from perfwright.agents.database.server import (
     Checkpoints,
     DatabaseCounters,
@@ -155,8 +156,8 @@ _UNREADABLE = f"""
 """
 _SEQUENCE_SCHEMAS = f"""
     SELECT DISTINCT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'S' AND {USER_SCHEMA}
-        AND NOT has_sequence_privilege(c.oid, 'SELECT, USAGE') ORDER BY 1
+    WHERE {USER_SCHEMA} AND CASE WHEN c.relkind = 'S'
+        THEN NOT has_sequence_privilege(c.oid, 'SELECT, USAGE') ELSE false END ORDER BY 1
 """
 _NO_SEQUENCES: tuple[tuple[SequenceUse, ...], int] = ((), 0)
 Answer = TypeVar("Answer")
@@ -178,16 +179,20 @@ def read_server(
     activity = attempts.run("sessions and locks", _watching(watch_s, clock), default=Activity())
     settings: tuple[Setting, ...] = attempts.run("settings", _settings, default=())
     by_name = {setting.name: setting for setting in settings}
+    roles = attempts.run("settings of roles", read_roles, default=Roles())
     ages = attempts.run("transaction ages", read_ages, default=None)
     sequences, hidden = attempts.run("sequences", read_sequences, default=_NO_SEQUENCES)
     state = ServerState(
         version=version,
         role=role,
+        database=roles.database,
+        workload_role=roles.workload_role,
         privileged=privileged,
         watched_s=activity.watched_s,
         samples=activity.samples,
         uptime_s=uptime_s,
         settings=settings,
+        role_settings=roles.settings,
         connections=activity.connections,
         max_connections=_integer(by_name.get("max_connections")),
         reserved_connections=_integer(by_name.get("superuser_reserved_connections")),
@@ -240,7 +245,7 @@ def _missing(connection: Connection, role: str, *, privileged: bool, sequences: 
             "statements and waits of other roles are hidden; "
             f"to show them: GRANT pg_monitor TO {to}"
         )
-    schemas = [row[0] for row in ask(connection, _UNREADABLE)]
+    schemas = [row[0] for row in ask_if_possible(connection, _UNREADABLE) or ()]
     notes += [
         f"column statistics and bloat of tables in schema {schema} are hidden; to show them: "
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {quote(schema)} TO {to}"
@@ -250,7 +255,7 @@ def _missing(connection: Connection, role: str, *, privileged: bool, sequences: 
         notes += [
             f"sequences of schema {schema} are hidden; to show them: "
             f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {quote(schema)} TO {to}"
-            for (schema,) in ask(connection, _SEQUENCE_SCHEMAS)
+            for (schema,) in ask_if_possible(connection, _SEQUENCE_SCHEMAS) or ()
         ]
     return notes
 

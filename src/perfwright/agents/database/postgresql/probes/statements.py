@@ -129,7 +129,8 @@ def _query(schema: str, columns: frozenset[str]) -> str:
     top = "AND toplevel" if "toplevel" in columns else ""
     return (
         f"SELECT {MARK} userid, queryid, query, calls, total_{kind}, {squares}, rows, "
-        f"shared_blks_hit, shared_blks_read, shared_blks_dirtied, {wal}::float8 FROM {schema}.{EXTENSION} "
+        f"shared_blks_hit, shared_blks_read, shared_blks_dirtied, {wal}::float8 "
+        f"FROM {schema}.{EXTENSION} "
         "WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) "
         f"{top} AND calls > 0"
     )

@@ -37,12 +37,16 @@ _TABLES = f"""
 """
 _SIZES = f"SELECT c.oid, pg_relation_size(c.oid) {_OURS} AND c.relkind IN ('r', 'm')"
 _DEFINITIONS = f"SELECT c.oid, pg_get_viewdef(c.oid) {_OURS} AND c.relkind = 'm'"
+# Whether the database's own order is that of the bytes: PostgreSQL 15 and newer may ask a library
+# for it (`i`) whatever `datcollate` says, 17 and newer have built-in ones (`b`), all by bytes.
 _COLUMNS = f"""
     SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
         a.attgenerated <> '', t.typlen, a.attnum,
         CASE WHEN a.attcollation = 0 THEN NULL
             WHEN a.attcollation = 'pg_catalog.default'::regcollation THEN (
-                SELECT CASE WHEN b.datcollate IN ('C', 'POSIX') THEN 'C' END
+                SELECT CASE coalesce(to_jsonb(b) ->> 'datlocprovider', 'c')
+                    WHEN 'c' THEN CASE WHEN b.datcollate IN ('C', 'POSIX') THEN 'C' END
+                    WHEN 'b' THEN 'C' END
                 FROM pg_database b WHERE b.datname = current_database())
             ELSE l.collname END
     FROM pg_attribute a

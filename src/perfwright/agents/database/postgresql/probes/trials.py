@@ -108,7 +108,8 @@ class ScratchTrials:
                 before = self._fingerprint()
                 self._make(change.apply)
                 after = self._fingerprint()
-                return self._look(touched=_changed(before, after), grown=_grown(before, after))
+                touched = self._catalog.with_wholes(_changed(before, after))
+                return self._look(touched=touched, grown=_grown(before, after))
         except psycopg.Error:
             return None
 
@@ -144,7 +145,7 @@ class ScratchTrials:
         before = self._fingerprint()
         with self._connection.transaction():
             self._make(statements)
-        touched = _changed(before, self._fingerprint())
+        touched = self._catalog.with_wholes(_changed(before, self._fingerprint()))
         for _, changed in list(self._rerun_reads(touched)):
             for state, signature, run in changed:
                 state.signature, state.run = signature, run

@@ -28,5 +28,13 @@ def main(owner: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def detach() -> None:
+    """Go on as a process that belongs to nobody; returns in that one only."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
 if __name__ == "__main__":
+    detach()
     main(int(sys.argv[1]), Path(sys.argv[2]))

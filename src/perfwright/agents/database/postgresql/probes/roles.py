@@ -1,0 +1,87 @@
+"""Who runs the statements of a database, and which settings roles and databases have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from perfwright.agents.database.naming import literal, quote
+from perfwright.agents.database.postgresql.probes.asking import ask, ask_if_possible
+from perfwright.agents.database.postgresql.probes.connection import NAME
+from perfwright.agents.database.server import RoleSetting
+from perfwright.experiments.changes import HARMLESS_SETTINGS
+
+if TYPE_CHECKING:
+    from perfwright.agents.database.postgresql.probes.connection import Connection
+
+MOST = 0.8  # of the time, for a role to be the one that runs the workload
+
+_SETTINGS = f"""
+    SELECT split_part(c.assignment, '=', 1), substr(c.assignment, strpos(c.assignment, '=') + 1),
+        coalesce(r.rolname, '')::text, coalesce(d.datname, '')::text
+    FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c(assignment)
+        LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
+    WHERE (s.setdatabase = 0 OR d.datname = current_database())
+        AND split_part(c.assignment, '=', 1) IN ({", ".join(map(literal, sorted(HARMLESS_SETTINGS)))})
+    ORDER BY 1, 3, 4
+"""  # noqa: E501 - one line per part of the query
+_EXTENSION = """
+    SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE e.extname = 'pg_stat_statements'
+"""
+_SESSIONS = f"""
+    SELECT a.usename::text, count(*)::float8 FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.usename IS NOT NULL
+        AND a.pid <> pg_backend_pid() AND a.application_name <> {literal(NAME)}
+    GROUP BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Who runs the workload, and with which settings."""
+
+    database: str = ""
+    workload_role: str = ""
+    """Empty when unknown, or when several do."""
+    settings: tuple[RoleSetting, ...] = ()
+
+
+def read_roles(connection: Connection) -> Roles:
+    """Read who runs the statements: by their time where it was counted, else by connections.
+
+    Raises:
+        psycopg.Error: If the database cannot say its name or the settings.
+    """
+    ((database,),) = ask(connection, "SELECT current_database()::text")
+    return Roles(
+        database=database,
+        workload_role=_most(_by_time(connection) or ask(connection, _SESSIONS)),
+        settings=tuple(
+            RoleSetting(name=name, value=value, role=role, database=where)
+            for name, value, role, where in ask(connection, _SETTINGS)
+        ),
+    )
+
+
+def _by_time(connection: Connection) -> list[tuple[str, float]]:
+    """Milliseconds of all statements by role; nothing where they are not counted."""
+    found = ask_if_possible(connection, _EXTENSION)
+    if not found:
+        return []
+    view = f"{quote(str(found[0][0]))}.pg_stat_statements"
+    rows = ask_if_possible(
+        connection,
+        f"SELECT r.rolname::text, sum(s.total_exec_time) FROM {view} s"
+        " JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid"
+        " WHERE d.datname = current_database() GROUP BY 1",
+    )
+    return [(str(role), float(ms)) for role, ms in rows or ()]
+
+
+def _most(shares: Iterable[tuple[object, ...]]) -> str:
+    found = {str(role): float(str(share)) for role, share in shares}
+    total = sum(found.values())
+    role = max(found, key=lambda each: (found[each], each), default="")
+    return role if total > 0 and found[role] >= MOST * total else ""

@@ -1,0 +1,456 @@
+"""Changes of a real PostgreSQL database: made, refused and taken back."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from benchmarks._postgres import PrivateServer
+from perfwright.container import open_workspace, with_present_inverse
+from perfwright.core import (
+    BusyTargetError,
+    ChangeError,
+    ChangeSpec,
+    ForbiddenChangeError,
+    ManualClock,
+    RevertError,
+    SystemClock,
+)
+from perfwright.experiments.changes import (
+    Policy,
+    PostgresChange,
+    Surroundings,
+    spec_from_postgresql_sql,
+)
+from perfwright.experiments.changes.postgresql_connection import signature
+from perfwright.experiments.changes.postgresql_session import ADVISORY_LOCK
+from perfwright.experiments.ledger import ChangeEntry, ChangeState
+from tests.contracts.test_change import (  # the promises of every change, for these changes
+    Case,
+    test_a_change_can_be_made_again_after_it_was_taken_back,
+    test_applying_alters_the_target,
+    test_applying_twice_is_applying_once,
+    test_building_and_describing_change_nothing,
+    test_taking_back_restores_the_target,
+    test_taking_back_twice_is_taking_back_once,
+    test_taking_back_what_was_never_applied_changes_nothing,
+    test_the_inverse_is_known_before_the_change_is_made,
+)
+from tests.postgresql import connected, new_database
+
+__all__ = [
+    "test_a_change_can_be_made_again_after_it_was_taken_back",
+    "test_applying_alters_the_target",
+    "test_applying_twice_is_applying_once",
+    "test_building_and_describing_change_nothing",
+    "test_taking_back_restores_the_target",
+    "test_taking_back_twice_is_taking_back_once",
+    "test_taking_back_what_was_never_applied_changes_nothing",
+    "test_the_inverse_is_known_before_the_change_is_made",
+]
+
+SCHEMA = (
+    'CREATE SCHEMA "My s"',
+    "CREATE TABLE parent(id int PRIMARY KEY, code text UNIQUE)",
+    'CREATE TABLE "My s"."T"(id int PRIMARY KEY, a int NOT NULL, "B" text, '
+    "parent int REFERENCES parent)",
+    'INSERT INTO "My s"."T" SELECT g, g % 9, \'x\' || g FROM generate_series(1, 2000) g',
+    'CREATE INDEX "Own" ON "My s"."T" (a DESC NULLS LAST, lower("B")) WITH (fillfactor = 70) '
+    "WHERE a > 3",
+    "COMMENT ON INDEX \"My s\".\"Own\" IS E'it''s \\\\ mine'",
+    'ALTER INDEX "My s"."Own" ALTER COLUMN 2 SET STATISTICS 77',
+    'CREATE INDEX marked ON "My s"."T" ("B")',
+    'ALTER TABLE "My s"."T" CLUSTER ON marked',
+    'CREATE INDEX of_key ON "My s"."T" (parent)',
+    "CREATE TABLE p(a int, b text) PARTITION BY RANGE (a)",
+    "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)",
+    "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY LIST (b)",
+    "CREATE TABLE p21 PARTITION OF p2 DEFAULT",
+    "INSERT INTO p SELECT g, 'x' FROM generate_series(0, 19) g",
+    "CREATE INDEX p_own ON p (b)",
+    'CREATE STATISTICS "My s".pairs (dependencies) ON a, "B" FROM "My s"."T"',
+    'ALTER STATISTICS "My s".pairs SET STATISTICS 55',
+    "ANALYZE",
+)
+SCRIPTS = {
+    "a new index": 'CREATE INDEX pw_x ON "My s"."T" (lower("B")) INCLUDE (a) WHERE a = 3',
+    "a new index without a name": 'CREATE INDEX ON "My s"."T" USING hash (a)',
+    "a dropped index": 'DROP INDEX "My s"."Own"',
+    "a dropped index with a CLUSTER mark": 'DROP INDEX "My s".marked',
+    "a new partitioned index": "CREATE INDEX pw_p ON p (a)",
+    "a dropped partitioned index": "DROP INDEX p_own",
+    "new statistics": 'CREATE STATISTICS pw_s ON a, "B" FROM "My s"."T"',
+    "dropped statistics": 'DROP STATISTICS "My s".pairs',
+    "a setting": "ALTER ROLE postgres IN DATABASE {database} SET work_mem = '9MB'",
+    "a script": 'DROP INDEX "My s"."Own"; CREATE INDEX pw_x ON p (a); ANALYZE "My s"."T"',
+}
+QUICK = Policy(
+    lock_timeout_s=0.2,
+    attempts=2,
+    first_pause_s=0.01,
+    longest_pause_s=0.02,
+    patience_s=0.3,
+    clean_up_patience_s=0.3,
+    old_transaction_s=0.0,
+    poll_s=0.02,
+    reconnect_s=5.0,
+)
+INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT (indisvalid AND indisready)"
+PW_X = 'CREATE INDEX pw_x ON "My s"."T" (a)'
+
+
+@pytest.fixture(scope="module")
+def shop(server: PrivateServer) -> Iterator[str]:
+    with new_database(server, *SCHEMA) as url:
+        yield url
+
+
+@pytest.fixture(params=SCRIPTS)
+def case(request: pytest.FixtureRequest, shop: str) -> Iterator[Case]:
+    before = seen(shop)
+    change = planned(shop, SCRIPTS[request.param].format(database=shop.rpartition("/")[2]))
+    yield Case(change, lambda: seen(shop))
+    change.revert()
+    assert seen(shop) == before
+
+
+@pytest.fixture
+def clean(shop: str) -> Iterator[str]:
+    """The same database, which a test must leave as it was."""
+    before = seen(shop)
+    yield shop
+    assert seen(shop) == before
+
+
+def planned(url: str, script: str, *, policy: Policy = QUICK) -> PostgresChange:
+    around = Surroundings(policy=policy, rng=random.Random(1))
+    return PostgresChange(url, spec_from_postgresql_sql(url, script), around)
+
+
+def ask(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with connected(url) as connection:
+        return connection.execute(query.encode(), values or None).fetchall()
+
+
+def do(url: str, *statements: str) -> None:
+    with connected(url) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def seen(url: str) -> list[object]:
+    """All that a change could alter, in an order that does not depend on history."""
+    queries = (
+        "SELECT p.*, obj_description(c.oid), i.indisvalid, i.indisready, i.indisclustered, "
+        "(SELECT array_agg(a.attstattarget ORDER BY attnum) FROM pg_attribute a "
+        "WHERE a.attrelid = c.oid), (SELECT inhparent::regclass::text FROM pg_inherits "
+        "WHERE inhrelid = c.oid) FROM pg_indexes p JOIN pg_namespace n ON n.nspname = p.schemaname "
+        "JOIN pg_class c ON c.relname = p.indexname AND c.relnamespace = n.oid "
+        "JOIN pg_index i ON i.indexrelid = c.oid WHERE p.schemaname IN ('public', 'My s') "
+        "ORDER BY 1, 2, 3",
+        "SELECT pg_get_statisticsobjdef(oid), stxstattarget FROM pg_statistic_ext ORDER BY 1",
+        "SELECT setrole::regrole::text, setconfig FROM pg_db_role_setting s JOIN pg_database d "
+        "ON d.oid = s.setdatabase WHERE d.datname = current_database() ORDER BY 1",
+    )
+    return [ask(url, query) for query in queries]
+
+
+@contextmanager
+def transaction(url: str, *statements: str) -> Iterator[psycopg.Connection[Any]]:
+    """An open transaction; rolled back at the end."""
+    with psycopg.connect(url) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+        yield connection
+        connection.rollback()
+
+
+# --- What is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("DROP INDEX parent_pkey", "constraint parent_pkey"),
+        ("DROP INDEX parent_code_key", "constraint parent_code_key"),
+        ('DROP INDEX "My s".of_key', "only index that supports the foreign key"),
+        ("DROP INDEX p1_b_idx", "part of a partitioned index"),
+        ("DROP INDEX pg_catalog.pg_class_relname_nsp_index", "is never dropped"),
+    ],
+)
+def test_what_enforces_or_supports_something_is_not_dropped(
+    script: str, why: str, clean: str
+) -> None:
+    name = script.removeprefix("DROP INDEX ")
+    spec = ChangeSpec(
+        kind="postgresql-ddl", subject=name, apply=(script,), revert=(), summary=script
+    )
+    with pytest.raises(ForbiddenChangeError, match=why):
+        PostgresChange(clean, spec, Surroundings(policy=QUICK)).apply()
+    with pytest.raises(ForbiddenChangeError, match=why):
+        planned(clean, script)
+
+
+def test_the_replica_identity_is_not_dropped(clean: str) -> None:
+    do(
+        clean,
+        "CREATE TABLE followed(a int NOT NULL)",
+        "CREATE UNIQUE INDEX who ON followed(a)",
+        "ALTER TABLE followed REPLICA IDENTITY USING INDEX who",
+    )
+    with pytest.raises(ForbiddenChangeError, match="is never dropped"):
+        planned(clean, "DROP INDEX who")
+    do(clean, "DROP TABLE followed")
+
+
+def test_an_index_of_the_same_name_that_is_another_one_is_not_dropped(clean: str) -> None:
+    change = planned(clean, PW_X)
+    do(clean, 'CREATE INDEX pw_x ON "My s"."T" (a DESC)')
+    with pytest.raises(RevertError, match="is another one") as caught:
+        change.revert()
+    assert not caught.value.partial
+    assert ask(clean, "SELECT count(*) FROM pg_indexes WHERE indexname = 'pw_x'") == [(1,)]
+    do(clean, 'DROP INDEX "My s".pw_x')
+
+
+def test_an_index_of_the_same_name_that_is_another_one_is_not_taken_for_ours(clean: str) -> None:
+    change = planned(clean, PW_X)
+    do(clean, 'CREATE INDEX pw_x ON "My s"."T" (a DESC)')
+    with pytest.raises(ChangeError, match="is another one"):
+        change.apply()
+    do(clean, 'DROP INDEX "My s".pw_x')
+
+
+def test_a_name_that_exists_is_refused_when_planning(clean: str) -> None:
+    with pytest.raises(ForbiddenChangeError, match="exists already"):
+        planned(clean, 'CREATE INDEX "Own" ON "My s"."T" (a)')
+
+
+def test_a_unique_index_is_never_made(clean: str) -> None:
+    with pytest.raises(ForbiddenChangeError, match="can be tried"):
+        planned(clean, 'CREATE UNIQUE INDEX u ON "My s"."T" (a)')
+
+
+def test_a_role_that_does_not_own_the_table_is_told_who_does(
+    server: PrivateServer, clean: str
+) -> None:
+    do(clean, "CREATE ROLE reading LOGIN", 'GRANT USAGE ON SCHEMA "My s" TO reading')
+    url = server.url(clean.rpartition("/")[2], user="reading")
+    try:
+        with pytest.raises(ChangeError, match='connect as postgres, or: GRANT "postgres" TO'):
+            planned(url, PW_X).apply()
+    finally:
+        do(clean, "DROP OWNED BY reading", "DROP ROLE reading")
+
+
+def test_a_setting_that_somebody_changed_meanwhile_is_left_alone(clean: str) -> None:
+    name = clean.rpartition("/")[2]
+    change = planned(clean, f"ALTER DATABASE {name} SET jit = off")
+    change.apply()
+    do(clean, f"ALTER DATABASE {name} SET jit = on")
+    with pytest.raises(RevertError, match="was set to on meanwhile"):
+        change.revert()
+    do(clean, f"ALTER DATABASE {name} RESET jit")
+
+
+def test_an_index_that_would_fill_the_disk_is_refused(clean: str) -> None:
+    greedy = replace(QUICK, free_factor=1e12)
+    with pytest.raises(ChangeError, match="must be free"):
+        planned(clean, PW_X, policy=greedy).apply()
+
+
+# --- Locks and transactions in the way -----------------------------------------------------------
+
+
+def test_a_transaction_that_writes_the_table_is_named_not_waited_for(clean: str) -> None:
+    with transaction(clean, 'UPDATE "My s"."T" SET a = 1 WHERE id = 1') as other:
+        pid = other.info.backend_pid
+        with pytest.raises(BusyTargetError, match=f"session {pid} .idle in transaction., open for"):
+            planned(clean, PW_X).apply()
+
+
+def test_an_old_snapshot_of_another_table_stops_a_build(clean: str) -> None:
+    snapshot = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT * FROM parent")
+    with transaction(clean, *snapshot), pytest.raises(BusyTargetError, match="in the way"):
+        planned(clean, PW_X).apply()
+
+
+def test_a_young_transaction_is_waited_for_by_the_server_and_nothing_invalid_stays(
+    clean: str,
+) -> None:
+    patient = replace(QUICK, old_transaction_s=3600.0)
+    with transaction(clean, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "TABLE parent"):
+        with pytest.raises(BusyTargetError, match="lock timeout, 2 times"):
+            planned(clean, PW_X, policy=patient).apply()
+        assert ask(clean, INVALID) == []
+
+
+def test_a_reader_of_the_table_stops_a_drop_before_it_begins(clean: str) -> None:
+    with transaction(clean, 'SELECT 1 FROM "My s"."T" LIMIT 1'):
+        with pytest.raises(BusyTargetError, match="in the way"):
+            planned(clean, 'DROP INDEX "My s"."Own"').apply()
+        assert ask(clean, INVALID) == []
+
+
+def test_a_drop_that_is_stuck_half_way_says_that_it_is_not_over(clean: str) -> None:
+    late = replace(QUICK, old_transaction_s=3600.0)
+    change = planned(clean, 'DROP INDEX "My s"."Own"', policy=late)
+    with transaction(clean, 'SELECT 1 FROM "My s"."T" LIMIT 1'):
+        with pytest.raises(RevertError) as caught:
+            change.apply()
+        assert caught.value.partial
+        assert ask(clean, INVALID) == [('"My s"."Own"',)]
+    change.revert()
+
+
+def test_another_perfwright_on_the_same_database_is_waited_for_by_nobody(clean: str) -> None:
+    with connected(clean) as other:
+        other.execute("SELECT pg_advisory_lock(%s, %s)", ADVISORY_LOCK)
+        with pytest.raises(BusyTargetError, match="another perfwright"):
+            planned(clean, PW_X).apply()
+
+
+def test_what_a_dead_perfwright_left_running_is_ended(clean: str) -> None:
+    own, _, machine = signature().rpartition("@")
+    dead = f"{own.rpartition(' ')[0]} 4194304@{machine}"  # above the largest process id
+    with connected(clean) as orphan:
+        orphan.execute("SELECT set_config('application_name', %s, false)", (dead,))
+        orphan.execute("SELECT pg_advisory_lock(%s, %s)", ADVISORY_LOCK)
+        change = planned(clean, PW_X)
+        change.apply()
+        change.revert()
+        with pytest.raises(psycopg.OperationalError):
+            orphan.execute("SELECT 1")
+
+
+# --- Leftovers, losses, interrupts ---------------------------------------------------------------
+
+
+def make_invalid(url: str, statement: str) -> None:
+    """Leave what a broken CREATE INDEX CONCURRENTLY leaves."""
+    with transaction(url, 'UPDATE "My s"."T" SET a = 1 WHERE id = 1'), connected(url) as maker:
+        maker.execute("SET lock_timeout = 50")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            maker.execute(statement.encode())
+
+
+def test_a_broken_leftover_of_ours_is_made_anew(clean: str) -> None:
+    make_invalid(clean, 'CREATE INDEX CONCURRENTLY pw_x ON "My s"."T" (a)')
+    change = planned(clean, PW_X)
+    change.apply()
+    assert ask(clean, INVALID) == []
+    assert ask(clean, "SELECT count(*) FROM pg_indexes WHERE indexname = 'pw_x'") == [(1,)]
+    change.revert()
+
+
+def test_a_broken_leftover_of_somebody_else_is_refused(clean: str) -> None:
+    change = planned(clean, 'CREATE INDEX theirs ON "My s"."T" (a)')
+    make_invalid(clean, 'CREATE INDEX CONCURRENTLY theirs ON "My s"."T" (a)')
+    with pytest.raises(ChangeError, match="is invalid, and is not ours"):
+        change.apply()
+    do(clean, 'DROP INDEX "My s".theirs')
+
+
+def test_a_broken_leftover_is_dropped_by_taking_back(clean: str) -> None:
+    change = planned(clean, PW_X)
+    make_invalid(clean, 'CREATE INDEX CONCURRENTLY pw_x ON "My s"."T" (a)')
+    change.revert()
+    assert ask(clean, INVALID) == []
+
+
+def test_a_build_whose_session_is_ended_leaves_nothing(clean: str) -> None:
+    slow = (
+        "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM pg_sleep(0.01); RETURN $1; END $$"
+    )
+    do(clean, slow)
+    change = planned(clean, 'CREATE INDEX pw_x ON "My s"."T" (slow(a))')
+    ended = threading.Event()
+
+    def end() -> None:
+        query = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE query LIKE 'CREATE INDEX%%pw_x%%' AND state = 'active'"
+        )
+        with connected(clean) as connection:
+            while not ended.is_set():
+                if connection.execute(query.replace("%%", "%").encode()).fetchone() != (0,):
+                    return
+
+    killer = threading.Thread(target=end)
+    killer.start()
+    try:
+        with pytest.raises(ChangeError, match="connection was lost"):
+            change.apply()
+    finally:
+        ended.set()
+        killer.join()
+    assert ask(clean, INVALID) == []
+    do(clean, "DROP FUNCTION slow")
+
+
+def test_a_later_step_that_fails_takes_the_earlier_ones_back(clean: str) -> None:
+    change = planned(clean, f'{PW_X}; CREATE INDEX pw_y ON "My s"."T" (parent, a)')
+    do(clean, 'CREATE INDEX pw_y ON "My s"."T" (parent DESC)')
+    with pytest.raises(ChangeError, match="is another one"):
+        change.apply()
+    assert ask(clean, "SELECT indexname FROM pg_indexes WHERE indexname = 'pw_x'") == []
+    do(clean, 'DROP INDEX "My s".pw_y')
+
+
+def test_a_partition_without_its_part_is_named(clean: str) -> None:
+    change = planned(clean, "CREATE INDEX pw_p ON p (a)")
+    frame_only = replace(change.spec, apply=change.spec.apply[:1])
+    with pytest.raises(ChangeError, match="partitions without the index: p1, p2"):
+        PostgresChange(clean, frame_only, Surroundings(policy=QUICK)).apply()
+
+
+# --- Through the ledger --------------------------------------------------------------------------
+
+
+def entry(url: str, script: str) -> ChangeEntry:
+    spec = ChangeSpec(
+        kind="postgresql-ddl", subject="pw_x", apply=(script,), revert=(), summary="a change"
+    )
+    return ChangeEntry(
+        id="r.1/1", run="r", experiment="r.1", target=url, spec=spec, state=ChangeState.INTENDED
+    )
+
+
+def test_a_crash_during_a_build_is_repaired_at_the_next_start(clean: str, tmp_path: Path) -> None:
+    place = str(tmp_path / "l.db")
+    with open_workspace(place, clock=SystemClock()) as workspace:
+        workspace.ledger.intend(with_present_inverse(entry(clean, PW_X)))
+    make_invalid(clean, 'CREATE INDEX CONCURRENTLY pw_x ON "My s"."T" (a)')
+    with open_workspace(place, clock=SystemClock()) as workspace:
+        assert [each.id for each in workspace.recovered] == ["r.1/1"]
+    assert ask(clean, INVALID) == []
+
+
+def test_a_guard_that_finds_something_takes_the_change_back(clean: str, tmp_path: Path) -> None:
+    with open_workspace(str(tmp_path / "l.db"), clock=ManualClock()) as workspace:
+        present = with_present_inverse(entry(clean, PW_X))
+        with pytest.raises(ChangeError, match="got slower"):
+            workspace.applier.apply(present, guard=lambda: "something got slower")
+        assert workspace.ledger.change("r.1/1").state is ChangeState.UNDONE
+
+
+def test_an_undo_that_meets_a_busy_server_leaves_the_change_kept(
+    clean: str, tmp_path: Path
+) -> None:
+    with open_workspace(str(tmp_path / "l.db"), clock=ManualClock()) as workspace:
+        kept = workspace.applier.apply(with_present_inverse(entry(clean, PW_X)))
+        with connected(clean) as other:
+            other.execute("SELECT pg_advisory_lock(%s, %s)", ADVISORY_LOCK)
+            with pytest.raises(BusyTargetError, match="another perfwright"):
+                workspace.applier.undo(kept)
+        assert workspace.ledger.change(kept.id).state is ChangeState.KEPT
+        workspace.applier.undo(kept)
