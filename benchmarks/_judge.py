@@ -83,7 +83,7 @@ class Judge:
             "_m = _i.module_from_spec(_s); _s.loader.exec_module(_m)\n"
             "globals().update({k: v for k, v in vars(_m).items() if not k.startswith('__')})\n"
             "NAME += '_tuned'\n"
-            f"POST_DDL += '\\n;' + open({str(self.expert)!r}).read()\n"
+            f"POST_DDL += {';' + self.expert.read_text()!r}\n"
         )
         folder = self.work / "tuned"
         folder.mkdir(exist_ok=True)

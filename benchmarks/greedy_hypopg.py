@@ -63,7 +63,7 @@ def advise(url: str, workload: Path, *, budget_bytes: int) -> list[str]:
     """Return the statements that build the chosen indexes, the most useful first."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS hypopg")
-        shapes = [*group(json.loads(line)["sql"] for line in workload.open())]
+        shapes = [*group(json.loads(line)["sql"] for line in workload.read_text().splitlines())]
         schema = read_schema(connection)
         candidates: set[Candidate] = set()
         for shape in shapes:

@@ -138,7 +138,7 @@ def _advice(answer: dict[str, Any], *, left_out: list[str] | None = None) -> Adv
 
 def weighted(workload: Path) -> list[dict[str, Any]]:
     """One literal execution of each reading shape, with its calls and mean time."""
-    lines = [json.loads(line) for line in workload.open()]
+    lines = [json.loads(line) for line in workload.read_text().splitlines()]
     taken = {line["sql"]: line["ms"] for line in lines}
     return [
         {

@@ -276,5 +276,5 @@ def test_a_missing_target_is_unknown(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_target_is_refused() -> None:
-    with pytest.raises(TargetError, match="no SQLite database"):
-        DatabasePerformanceAgent("postgresql://127.0.0.1/x")
+    with pytest.raises(TargetError, match="is no database"):
+        DatabasePerformanceAgent("http://127.0.0.1/x")

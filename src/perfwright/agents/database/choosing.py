@@ -16,7 +16,8 @@ from perfwright.agents.database.whatif import Choice, Deadline, Greedy, Option, 
 from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
-NEED_NO_TRIAL = frozenset({"page-cache"})  # steps do not tell; its own trial was by the clock
+NEED_NO_TRIAL = frozenset({"page-cache", "session-settings"})
+"""Steps do not tell; their own trials are by the clock."""
 SECOND_LOOK = frozenset({"covering-index", "merged-index"})
 _OWN_COLLATION = frozenset({"", "BINARY"})
 
@@ -88,7 +89,7 @@ def _kind(proposal: Proposal) -> str:
     first = proposal.change.apply[0].upper()
     if first.startswith("DROP"):
         return "removal"
-    return "statistics" if first.startswith("ANALYZE") else "creation"
+    return "statistics" if first.startswith(("ANALYZE", "CREATE STATISTICS")) else "creation"
 
 
 def _option(artifacts: DatabaseArtifacts, proposal: Proposal) -> Option:

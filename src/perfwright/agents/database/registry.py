@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from perfwright.agents.database import detectors, remedies
 from perfwright.agents.database.artifacts import DatabaseArtifacts
+from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.facts import AccessFacts
 from perfwright.core import (
     Detector,
@@ -90,14 +91,17 @@ def _of(
     if len(mine) > 1:
         for proposal in remedy.propose(artifacts, tuple(f.finding for f in mine)):
             if proposal.change.apply not in alone:
-                yield replace(proposal, because=_causes(proposal, mine))
+                yield replace(proposal, because=_causes(proposal, mine, catalog=artifacts.catalog))
 
 
-def _causes(proposal: Proposal, findings: list[IdentifiedFinding]) -> tuple[str, ...]:
+def _causes(
+    proposal: Proposal, findings: list[IdentifiedFinding], *, catalog: Catalog
+) -> tuple[str, ...]:
     """The findings about a table that the change names."""
     words = " ".join(proposal.change.apply)
+    named = {t.name for t in catalog.tables if f" {t.relation}" in words}
     return tuple(
         f.id
         for f in findings
-        if isinstance(f.finding.facts, AccessFacts) and f'"{f.finding.facts.access.table}"' in words
+        if isinstance(f.finding.facts, AccessFacts) and f.finding.facts.access.table in named
     )

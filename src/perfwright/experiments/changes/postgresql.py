@@ -7,6 +7,7 @@ back by another process, after a crash of this one or of the server.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from perfwright.core import (
@@ -17,6 +18,7 @@ from perfwright.core import (
     RevertError,
     TargetError,
 )
+from perfwright.experiments.changes.postgresql_catalog import NotOursError
 from perfwright.experiments.changes.postgresql_connection import first_line
 from perfwright.experiments.changes.postgresql_guards import refuse_standby
 from perfwright.experiments.changes.postgresql_indexes import (
@@ -93,16 +95,21 @@ class PostgresChange:
             BusyTargetError: If another perfwright is changing the database.
             RevertError: If the server refuses; the statements to run by hand are in the message.
         """
-        self._take_back(self._read(self.spec.revert))
+        self._take_back(lenient=False)
 
     def describe(self) -> str:
         """One line for people."""
         return self.spec.summary
 
-    def _take_back(self, statements: list[Statement]) -> None:
+    def _take_back(self, *, lenient: bool) -> None:
+        """Run the inverse, if need be over several sessions.
+
+        Args:
+            lenient: Pass over what is not ours: a change that failed half-way did not make it.
+        """
         import psycopg
 
-        made = self._read(self.spec.apply)
+        statements, made = self._read(self.spec.revert), self._read(self.spec.apply)
         begun = False
         for number in range(_SESSIONS):
             session: Session | None = None
@@ -110,7 +117,8 @@ class PostgresChange:
                 with open_session(self.url, around=self.around) as session:
                     session.work.execute("SET default_tablespace = ''")
                     for statement in statements:
-                        _perform(session, statement, other=made, reverting=True)
+                        with suppress(*([NotOursError] if lenient else [])):
+                            _perform(session, statement, other=made, reverting=True)
                     return
             except (ChangeError, TargetError, psycopg.Error) as error:
                 begun = begun or (session is not None and session.begun)
@@ -123,7 +131,7 @@ class PostgresChange:
         """Bring the target back to what it was; the error is shown where that fails."""
         self.around.say(f"{first_line(error)}; taking back what was begun")
         try:
-            self._take_back(self._read(self.spec.revert))
+            self._take_back(lenient=True)
         except RevertError:
             raise
         except (ChangeError, TargetError) as second:

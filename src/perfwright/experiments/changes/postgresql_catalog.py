@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from perfwright.core import ChangeError
 from perfwright.experiments.changes.postgresql_lexing import qualified, quote_name, tokens
 from perfwright.experiments.changes.postgresql_settings import Setting
 from perfwright.experiments.changes.postgresql_sql import Statement
 
 if TYPE_CHECKING:
     from perfwright.experiments.changes.postgresql_connection import Connection
+
+
+class NotOursError(ChangeError):
+    """Something has the right name and is another thing: neither taken for ours nor dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from perfwright.core import ChangeError, ForbiddenChangeError
 from perfwright.experiments.changes.postgresql_catalog import (
     LiveIndex,
     LiveTable,
+    NotOursError,
     attached_indexes,
     find_index,
     find_table,
@@ -90,7 +91,7 @@ def _refuse_another(session: Session, existing: LiveIndex, *, wanted: Statement)
     """Refuse an index that has the right name and is another one.
 
     Raises:
-        ChangeError: Also where the definitions cannot be compared.
+        NotOursError: Also where the definitions cannot be compared.
     """
     same_table = (existing.table.schema, existing.table.name) == (
         wanted.table_schema,
@@ -98,7 +99,7 @@ def _refuse_another(session: Session, existing: LiveIndex, *, wanted: Statement)
     )
     intended = intended_tail(session.work, wanted) if same_table else None
     if not same_table or (intended or wanted.body) != tail(existing.definition):
-        raise ChangeError(
+        raise NotOursError(
             change=wanted.sql,
             problem=f"an index {existing.relation} exists already and is another one: "
             f"{existing.definition}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from perfwright.core import ChangeError, ForbiddenChangeError
 from perfwright.experiments.changes.postgresql_catalog import (
     LiveStatistics,
+    NotOursError,
     find_statistics,
     find_table,
     held,
@@ -65,7 +66,7 @@ def _refuse_another(session: Session, existing: LiveStatistics, *, wanted: State
     intended = intended_statistics(session.work, wanted) or wanted.body
     table = find_table(session.work, wanted.table_relation)
     if table is None or table.oid != existing.table.oid or intended != held(existing.definition):
-        raise ChangeError(
+        raise NotOursError(
             change=wanted.sql,
             problem=f"statistics {existing.relation} exist already and are others: "
             f"{existing.definition}",
@@ -111,7 +112,7 @@ def assign(session: Session, statement: Statement, *, other: list[Statement]) ->
     if present == setting.value or not subject_exists(session.work, setting):
         return
     if former is not None and present != former.value:
-        raise ChangeError(
+        raise NotOursError(
             change=statement.sql, problem=f"{setting.name} was set to {present} meanwhile"
         )
     session.retry(lambda: session.run(setting.sql), what=setting.sql)

@@ -61,10 +61,10 @@ def test_stopping_leaves_no_process_and_no_folder(programs: Programs) -> None:
     server.stop()
     server.stop()
     assert not server.folder.exists()
-    wait_until_gone(pid)
+    assert_ends(pid)
 
 
-def wait_until_gone(pid: int) -> None:
+def assert_ends(pid: int) -> None:
     for _ in range(600):
         if not is_alive(pid):
             return
@@ -77,7 +77,7 @@ def test_it_ends_with_its_owner(programs: Programs) -> None:
         server = start_server(programs, settings={}, owner=owner.pid, name="test")
         pid = postmaster(server)
         owner.kill()
-    wait_until_gone(pid)
+    assert_ends(pid)
 
 
 def test_a_restart_keeps_the_databases(own: ScratchServer) -> None:

@@ -16,7 +16,7 @@ from perfwright.agents.database.postgresql.probes.statements import (
     difference,
     read_statements,
 )
-from tests.postgresql import new_database, run
+from tests.postgresql import connected, new_database, run
 
 CREATE = "CREATE EXTENSION pg_stat_statements"
 
@@ -52,6 +52,15 @@ def test_calls_and_rows_are_counted(counting: str) -> None:
     assert (lookup.calls, lookup.rows) == (5, 5.0)
     assert lookup.ms > 0
     assert lookup.hit_pages > 0
+
+
+def test_what_was_prepared_in_sql_counts_as_itself(counting: str) -> None:
+    with connected(counting) as connection:
+        connection.execute("PREPARE p(int) AS SELECT s FROM t WHERE id = $1")
+        for _ in range(3):
+            connection.execute("EXECUTE p(1)")
+    found = {e.sql: e.calls for e in counted(counting).entries}
+    assert found["SELECT s FROM t WHERE id = $1"] == 3
 
 
 def test_statements_of_other_databases_are_not_ours(counting: str, server: PrivateServer) -> None:

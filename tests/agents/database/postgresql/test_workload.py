@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from perfwright.agents.database.artifacts import Counters, Shape
 from perfwright.agents.database.postgresql.normalising import (
+    embedded,
     inlined,
     key_of,
     masked,
@@ -87,6 +88,20 @@ def test_statements_that_the_server_tells_apart_have_different_keys(one: str, ot
 @given(st.text(max_size=60))
 def test_a_key_of_a_key_is_itself(text: str) -> None:
     assert key_of(key_of(text)) == key_of(text)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PREPARE p AS select 1",
+        'prepare "p q"(int, text) as select 1',
+        "DECLARE c CURSOR FOR select 1",
+        'DECLARE "c" NO SCROLL CURSOR WITHOUT HOLD FOR select 1',
+        "select 1",
+    ],
+)
+def test_a_statement_is_found_within_the_command_that_holds_it(sql: str) -> None:
+    assert embedded(sql) == "select 1"
 
 
 def test_a_utility_command_has_no_key() -> None:

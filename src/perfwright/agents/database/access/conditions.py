@@ -127,11 +127,11 @@ class Reader:
         """
         operand = operand.unnest()
         if isinstance(operand, exp.Collate):
-            collation = operand.expression.name.upper()
+            collation = self._collation(operand)
             operand = operand.this.unnest()
         for other in others:
             if isinstance(other, exp.Collate) and collation is None:
-                collation = other.expression.name.upper()
+                collation = self._collation(other)
         owners = self._owners(operand)
         instance = next(iter(owners)) if len(owners) == 1 else None
         partners = {owner for other in others for owner in self._owners(other)}
@@ -158,6 +158,10 @@ class Reader:
         if not direct or operand.find(*_UNSTABLE) or isinstance(operand, exp.Literal):
             return None, None
         return self._words(operand), None
+
+    def _collation(self, node: exp.Collate) -> str:
+        name = str(node.expression.name)
+        return name.upper() if self.names.dialect == "sqlite" else name
 
     def _words(self, node: exp.Expr) -> str | None:
         if is_unstable(node, self.names.dialect):

@@ -8,6 +8,7 @@ from typing import Any
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
 from perfwright.agents.database.balance import few_writes
+from perfwright.agents.database.postgresql.knobs import MEMORY_KNOBS
 from perfwright.agents.database.postgresql.probes.answers import TooSlowError, differs
 from perfwright.agents.database.postgresql.probes.connection import Connection
 from perfwright.agents.database.postgresql.probes.copies import Copies
@@ -30,6 +31,7 @@ CHECK_LIMIT_S = 1.0
 CHECK_SHAPE_LIMIT_S = 1.5
 COUNT_LIMIT_S = 10.0
 COUNT_SAMPLES = 4
+PRESSED_SAMPLES = 2
 SLOW_MS = 100.0  # of such statements one sample is counted
 
 
@@ -149,9 +151,11 @@ class PostgresBench:
         )
 
     def _is_affected(self, observation: Observation, touched: frozenset[str]) -> bool:
-        if observation.shape.write:
-            return bool(touched & set(observation.tables))
-        return self._replanned(observation)
+        if observation.shape.write and touched & set(observation.tables):
+            return True
+        if observation.shape.write and not self._setup.treated_settings:
+            return False
+        return self._replanned(observation) or self._is_pressed(observation)
 
     def _workable(self, schedule: Schedule) -> Schedule:
         """Leave out executions that fail; one failing statement never stops the others."""
@@ -175,6 +179,17 @@ class PostgresBench:
             a.plan(sample).signature != b.plan(sample).signature
             for sample in observation.shape.samples
         )
+
+    def _is_pressed(self, observation: Observation) -> bool:
+        """Whether a read lacks memory that the settings of arm B give it, with the same plan."""
+        memory = any(name in text for name in MEMORY_KNOBS for text in self._setup.treated_settings)
+        if observation.shape.write or not memory:
+            return False
+        for sample in spread(observation.shape.samples, PRESSED_SAMPLES):
+            plan, _ = self._replayers[Arm.A].explain(sample, limit_s=CHECK_LIMIT_S)
+            if plan is None or plan.temp_pages or plan.lossy_pages:
+                return True
+        return False
 
     def _with_present_cost(self, observation: Observation) -> Observation:
         """Replace what a read cost at first by what it costs arm A, after all that was kept."""

@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perfwright.agents.database.postgresql.setting_changes import KIND_SETTING, session_form
 from perfwright.core import Change, ChangeSpec, Clock, ConfigError, Progress, Proposal, Target
 
 if TYPE_CHECKING:
     from perfwright.agents.database.artifacts import DatabaseArtifacts
     from perfwright.agents.database.postgresql.bench import PostgresBench
     from perfwright.agents.database.postgresql.probes.place import Place
-
-KIND_SETTING = "postgresql-setting"
 
 
 class PostgresEngine:
@@ -94,6 +93,7 @@ class PostgresEngine:
     ) -> tuple[Proposal, ...]:
         """Try proposals on a copy; return those worth an experiment."""
         from perfwright.agents.database.postgresql.examination import try_all
+        from perfwright.agents.database.postgresql.probes.tuning import machine_memory
 
         if self._place is None:
             return proposals
@@ -103,6 +103,7 @@ class PostgresEngine:
             copies=self._place.copies,
             settings=self._place.session,
             limit_s=self._propose_s,
+            memory_bytes=machine_memory(self._target.location),
             clock=self._clock,
             progress=progress,
         )
@@ -206,12 +207,3 @@ class PostgresEngine:
                 "run say what would allow one",
             )
         return self._place
-
-
-def session_form(change: ChangeSpec) -> tuple[str, ...]:
-    """The statements that make a setting for one session, from those that keep it for a role."""
-    found = []
-    for statement in change.apply:
-        _, _, assignment = statement.partition(" SET ")
-        found.append(f"SET {assignment}")
-    return tuple(found)

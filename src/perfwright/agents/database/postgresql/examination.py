@@ -10,6 +10,7 @@ from perfwright.agents.database.postgresql.probes.copies import BASE, Copies
 from perfwright.agents.database.postgresql.probes.observation import Observer, literal_samples
 from perfwright.agents.database.postgresql.probes.replay import Replayer, settle
 from perfwright.agents.database.postgresql.probes.trials import ScratchTrials
+from perfwright.agents.database.postgresql.probes.tuning import tune, tuning_note
 from perfwright.agents.database.postgresql.settling import settling_statements
 from perfwright.agents.database.telling import ToldTrials, few_writes_note, problems
 from perfwright.core import Clock, ConfigError, Progress, Proposal
@@ -53,12 +54,9 @@ def observe(
         if not any(o.cost is not None for o in seen) and any(s.samples for s in shapes):
             problem = f"none of its statements runs on this database: {seen[0].problem}"
             raise ConfigError(field="workload", value=None, problem=problem)
-        return replace(
-            artifacts,
-            workload=seen,
-            term_counts=observer.term_counts(seen),
-            notes=(*artifacts.notes, *problems(seen), *few_writes_note(seen)),
-        )
+        found = replace(artifacts, workload=seen, term_counts=observer.term_counts(seen))
+        notes = (*problems(seen), *few_writes_note(seen), *tuning_note(found))
+        return replace(found, notes=(*artifacts.notes, *notes))
     finally:
         replayer.close()
         copies.drop(TRIAL)
@@ -71,6 +69,7 @@ def try_all(
     copies: Copies,
     settings: tuple[str, ...],
     limit_s: float,
+    memory_bytes: float | None,
     clock: Clock,
     progress: Progress,
 ) -> tuple[Proposal, ...]:
@@ -82,6 +81,7 @@ def try_all(
         copies: Where `base` is.
         settings: Statements for the session.
         limit_s: Seconds that the trials may take.
+        memory_bytes: Of the target's machine; None: unknown.
         clock: The time.
         progress: Told about each trial.
     """
@@ -93,11 +93,19 @@ def try_all(
         trials = ScratchTrials(
             replayer, catalog=artifacts.catalog, workload=artifacts.workload or ()
         )
-        return choose(
+        chosen = choose(
             artifacts,
             proposals,
             trials=ToldTrials(trials, progress=progress, expected=len(proposals)),
             time_is_up=lambda *, share=1.0: clock.now() - began > share * limit_s,
+        )
+        return tune(
+            artifacts,
+            chosen,
+            replayer=replayer,
+            memory_bytes=memory_bytes,
+            clock=clock,
+            progress=progress,
         )
     finally:
         replayer.close()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
-from perfwright.agents.database.postgresql.normalising import parameters_in
+from perfwright.agents.database.postgresql.normalising import embedded, parameters_in
 from perfwright.agents.database.postgresql.workload import Event
 from perfwright.agents.database.workload import Execution
 
@@ -58,11 +58,6 @@ _TEXT = re.compile(
 _LOGGED = re.compile(r"^Query Parameters: (.*)", re.MULTILINE)
 _DETAIL = re.compile(r"parameters: (.*)", re.DOTALL | re.IGNORECASE)
 _VALUE = re.compile(r"\$(\d+) = (?:(NULL)|'((?:[^']|'')*)')(?:, |\s*\Z)")
-_CURSOR = re.compile(
-    r"\s*DECLARE\s+\S+\s+(?:(?:BINARY|ASENSITIVE|INSENSITIVE|NO|SCROLL)\s+)*CURSOR\s+"
-    r"(?:WITH(?:OUT)?\s+HOLD\s+)?FOR\s+(.*)",
-    re.DOTALL | re.IGNORECASE,
-)
 _BEGIN = re.compile(r"\s*(?:begin|start\s+transaction)\b", re.IGNORECASE)
 _END = re.compile(r"\s*(?:commit|end|rollback|abort)\b(?!\s+to\b)", re.IGNORECASE)
 
@@ -168,14 +163,15 @@ class Reader:
         twice = session.planned is not None and session.planned == sql.strip()
         session.planned = None
         self._follow(sql, session)
-        cursor = _CURSOR.fullmatch(sql)
-        sql = cursor[1] if cursor else sql
+        inner = embedded(sql)
+        if inner != sql:  # its time is that of FETCH or EXECUTE, which do not name it
+            sql, ms = inner, None
         numbers = parameters_in(sql)
         # Without its values a statement still tells what its text holds as constants.
         usable = max(numbers, default=0) <= len(values or ())
         self.parsed.without_values += not usable
         event = Event(
-            execution=Execution(sql=sql, parameters=values or None, ms=None if cursor else ms),
+            execution=Execution(sql=sql, parameters=values or None, ms=ms),
             session=record.session,
             transaction=record.transaction or session.transaction,
             usable=usable,

@@ -17,6 +17,7 @@ from perfwright.agents.database.postgresql.probes.copies import BASE
 from perfwright.agents.database.postgresql.probes.copying import Copied, copy_database
 from perfwright.agents.database.postgresql.probes.literals import collect_workload
 from perfwright.agents.database.postgresql.probes.place import Place, find_place
+from perfwright.agents.database.postgresql.probes.roles import as_the_workload
 from perfwright.agents.database.postgresql.probes.server import read_server
 from perfwright.core import Clock, Progress, Target
 
@@ -85,7 +86,7 @@ def look(
     return Looked(
         artifacts=artifacts,
         shapes=collected.shapes,
-        place=place,
+        place=place and as_the_workload(place, server),
         target_s=looked_s + copying_s,
     )
 

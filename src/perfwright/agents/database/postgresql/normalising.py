@@ -37,6 +37,23 @@ _INTERVAL = re.compile(
 _EXTRACT = re.compile(r"(?<![\w.\"])extract\s*\(\s*(\$\d+)\s+from\b", re.IGNORECASE)
 
 
+_PREPARED = re.compile(
+    r"\s*PREPARE\s+(?:\"[^\"]*\"|\w+)\s*(?:\([^)]*\))?\s*\bAS\s+(.*)", re.DOTALL | re.IGNORECASE
+)
+_CURSOR = re.compile(
+    r"\s*DECLARE\s+(?:\"[^\"]*\"|\w+)\s+"
+    r"(?:(?:BINARY|ASENSITIVE|INSENSITIVE|NO|SCROLL)\s+)*CURSOR\s+"
+    r"(?:WITH(?:OUT)?\s+HOLD\s+)?FOR\s+(.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def embedded(sql: str) -> str:
+    """The statement that a cursor is declared for, or that is prepared in SQL; else itself."""
+    found = _CURSOR.fullmatch(sql) or _PREPARED.fullmatch(sql)
+    return found[1] if found else sql
+
+
 def masked(sql: str) -> tuple[str, bool] | None:
     """The text of a statement with its values hidden, and whether it writes.
 

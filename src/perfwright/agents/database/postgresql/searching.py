@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from perfwright.agents.database.postgresql.knobs import Config, Space, moved
+from perfwright.agents.database.postgresql.spaces import Config, Space, moved
 from perfwright.core import MissingExtraError, Risk
 
 MAX_SUGGESTIONS = 40

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from perfwright.agents.database.naming import literal, quote
 from perfwright.agents.database.server import ServerState
-from perfwright.core import ChangeSpec
+from perfwright.core import ChangeError, ChangeSpec
 
 KIND_SETTING = "postgresql-setting"
 
@@ -59,3 +60,26 @@ def overridden(server: ServerState) -> frozenset[str]:
     if server.workload_role:
         return frozenset()
     return frozenset(each.name for each in server.role_settings if each.role)
+
+
+def session_form(change: ChangeSpec) -> tuple[str, ...]:
+    """The statements that make a setting for one session, from those that keep it for a role.
+
+    Raises:
+        ChangeError: If a statement neither sets nor resets one setting.
+    """
+    found = []
+    for statement in change.apply:
+        match = _ASSIGNMENT.search(statement)
+        if match is None:
+            raise ChangeError(change=change.summary, problem=f"sets nothing: {statement}")
+        found.append(f"SET {match['name'] or match['reset']} TO {match['value'] or 'DEFAULT'}")
+    return tuple(found)
+
+
+_ASSIGNMENT = re.compile(
+    r"\s(?:SET\s+(?P<name>[\w.]+)\s*(?:\sTO\s|=)\s*(?P<value>'(?:[^']|'')*'|[\w.+-]+)"
+    r"|RESET\s+(?P<reset>[\w.]+))\s*;?\s*\Z",
+    re.IGNORECASE,
+)
+"""What ALTER ROLE and ALTER DATABASE end with; nothing within a quoted name reaches the end."""

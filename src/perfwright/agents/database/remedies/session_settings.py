@@ -7,15 +7,9 @@ from math import inf
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
 from perfwright.agents.database.facts import SettingFacts
-from perfwright.agents.database.postgresql.knobs import (
-    KNOBS,
-    KnobFacts,
-    Room,
-    present,
-    present_values,
-    space_for,
-)
+from perfwright.agents.database.postgresql.knobs import KNOBS, KnobFacts, present, present_values
 from perfwright.agents.database.postgresql.setting_changes import overridden, setting_change
+from perfwright.agents.database.postgresql.spaces import Room, space_for
 from perfwright.agents.database.server import ServerState
 from perfwright.core import Finding, Layer, Prediction, Proposal, Remedy, Risk, Scope
 

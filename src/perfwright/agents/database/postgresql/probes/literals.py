@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 MAX_NOTED = 3
 MIN_TOGETHER = 2.0
 SMALL_SHARE = 0.01  # of the time; what is below is not worth a note
-ENOUGH = 0.9999  # of the time: what is below this share of it is not even read
 
 
 def collect_workload(
@@ -175,15 +174,13 @@ class _Relations:
         return False
 
     def totals(self, counted: Counted) -> _Totals:
-        """The statements that are a workload, as far as they have a share of the time."""
+        """The statements that are a workload, those with a share of the time first."""
         all_ms = sum(entry.ms for entry in counted.entries)
         found: list[Total] = []
-        done_ms = others_ms = 0.0
-        others = 0
+        others, others_ms = 0, 0.0
         for entry in sorted(counted.entries, key=lambda e: -e.ms):
-            if len(found) >= MAX_SHAPES or (found and done_ms > ENOUGH * all_ms > 0):
+            if len(found) >= MAX_SHAPES:
                 break
-            done_ms += entry.ms
             hidden = self._masked(entry.sql)
             if hidden is None:
                 others, others_ms = others + 1, others_ms + entry.ms

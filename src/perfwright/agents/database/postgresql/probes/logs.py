@@ -136,6 +136,9 @@ def _nowhere(connection: Connection) -> str:
 
 
 def _silent(connection: Connection) -> str:
+    language = _setting(connection, "lc_messages") or "C"
+    if not language.startswith(("C", "POSIX", "en")):
+        return f"the log is written in a language that is not read (lc_messages = {language})"
     database = quote(connection.info.dbname)
     return (
         "the log holds no statements; run: ALTER DATABASE "

@@ -100,7 +100,7 @@ class Observer:
         import psycopg
 
         if not shape.samples:
-            return shape, (), None, "has no execution with its values"
+            return shape, (), None, "cannot be executed (no values of it are known)"
         usable, problem = [], ""
         for sample in shape.samples:
             try:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from perfwright.agents.database.naming import literal, quote
+from perfwright.agents.database.postgresql.knobs import workload_settings
 from perfwright.agents.database.postgresql.probes.asking import ask, ask_if_possible
 from perfwright.agents.database.postgresql.probes.connection import NAME
-from perfwright.agents.database.server import RoleSetting
+from perfwright.agents.database.server import RoleSetting, ServerState
 from perfwright.experiments.changes import HARMLESS_SETTINGS
 
 if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
+    from perfwright.agents.database.postgresql.probes.place import Place
 
 MOST = 0.8  # of the time, for a role to be the one that runs the workload
 
@@ -63,6 +65,12 @@ def read_roles(connection: Connection) -> Roles:
             for name, value, role, where in ask(connection, _SETTINGS)
         ),
     )
+
+
+def as_the_workload(place: Place, server: ServerState) -> Place:
+    """Give sessions on the copies what the role and the database of the workload have set."""
+    own = (f"SET {name} TO {literal(value)}" for name, value in workload_settings(server).items())
+    return replace(place, session=(*place.session, *own))
 
 
 def _by_time(connection: Connection) -> list[tuple[str, float]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from perfwright.agents.database.postgresql.normalising import parameters_in
+from perfwright.agents.database.postgresql.normalising import embedded, parameters_in
 from perfwright.agents.database.postgresql.probes.asking import ask
 from perfwright.agents.database.postgresql.probes.connection import NAME
 from perfwright.agents.database.postgresql.probes.statements import MARK
@@ -72,6 +72,7 @@ class _Watcher:
         known = self.seen.get(identity)
         if known is None and len(self.seen) >= MAX_EXECUTIONS:
             return
+        sql = embedded(sql)
         event = known or Event(
             execution=Execution(sql=sql), session=session, usable=not parameters_in(sql)
         )

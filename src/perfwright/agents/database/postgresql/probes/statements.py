@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from perfwright.agents.database.naming import literal, quote
+from perfwright.agents.database.postgresql.normalising import embedded
 from perfwright.agents.database.postgresql.probes.asking import ask
 from perfwright.agents.database.postgresql.probes.connection import first_line
 
@@ -149,7 +150,7 @@ def _counted(rows: list[tuple[Any, ...]], *, age_s: float | None) -> Counted:
         entries.append(
             Entry(
                 key=(user, query_id),
-                sql=sql,
+                sql=embedded(sql),
                 calls=calls,
                 ms=ms,
                 squares_ms2=squares,

@@ -1,41 +1,36 @@
-"""Tries settings on a scratch copy by the clock: each one next to the present ones."""
+"""Searches settings on a scratch copy, and proposes those that carry something."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from pathlib import Path
-from statistics import median
 
-from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation, Sample
+from perfwright.agents.database.artifacts import DatabaseArtifacts
+from perfwright.agents.database.detectors.untuned_settings import find
 from perfwright.agents.database.naming import literal
-from perfwright.agents.database.postgresql.knobs import (
-    KNOBS,
-    MEMORY_KNOBS,
+from perfwright.agents.database.postgresql.knobs import KNOBS, MEMORY_KNOBS, present_values
+from perfwright.agents.database.postgresql.probes.asking import ask
+from perfwright.agents.database.postgresql.probes.replay import Replayer
+from perfwright.agents.database.postgresql.probes.setting_trials import (
+    HARM,
+    SURE_ROUNDS,
+    Compared,
+    SettingTrials,
+)
+from perfwright.agents.database.postgresql.searching import is_installed, search, trimmed
+from perfwright.agents.database.postgresql.setting_changes import overridden, setting_change
+from perfwright.agents.database.postgresql.spaces import (
     NODES,
     WORK_SHARE,
     Config,
-    Room,
     Space,
-    present_values,
     room_of,
     space_for,
 )
-from perfwright.agents.database.postgresql.probes.asking import ask
-from perfwright.agents.database.postgresql.probes.observation import STATEMENT_LIMIT_S
-from perfwright.agents.database.postgresql.probes.replay import Replayer
-from perfwright.agents.database.postgresql.searching import (
-    TimeIsUp,
-    is_installed,
-    search,
-    trimmed,
-)
-from perfwright.agents.database.postgresql.setting_changes import overridden, setting_change
 from perfwright.agents.database.remedies.session_settings import REMEDY, risk_of
-from perfwright.agents.database.schedule import spread
 from perfwright.agents.database.server import ServerState, Setting
 from perfwright.core import Clock, Prediction, Progress, Proposal
 from perfwright.core.units import format_size
@@ -44,189 +39,10 @@ SEED = 7
 MAX_TUNING_S = 30.0
 SEARCH_SHARE = 0.6  # of the time; the rest is for trimming and the last look
 TRIM_SHARE = 0.9
-SAMPLES = 2  # of each statement
-PASS_MS = 800.0  # of one execution of all that is timed; what takes most time comes first
-ROUNDS = 3
-SURE_ROUNDS = 5  # where knobs are decided about
-LONG_MS = 300.0  # such a statement is run once less, and once more where that is sure
-SLOWER = 2.0  # a statement may take this many times its time before it is stopped
-WORSE = 1.3  # times its time: a statement that a setting harms
-MATERIAL = 0.01  # of the reads' time, for harm to matter
-HARM = 2.0  # what is lost so counts this much more than what is won
 MIN_GAIN = 0.03  # of the statements that the settings affect
 MIN_SHARE = 0.01  # of all reads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
-    """One execution that is measured."""
-
-    shape: str
-    sample: Sample
-    weight: float
-    """Calls that it stands for."""
-    ms: float
-    """Under the present settings."""
-    pressed: bool
-    """It lacked memory: more of it makes a difference even where the plan stays."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """Two configurations on the statements that either of them affects."""
-
-    one_ms: float
-    other_ms: float
-    harm_ms: float = 0.0
-    """What statements lose that `one` makes a good deal slower than `other`."""
-    statements: int = 0
-
-    @property
-    def ratio(self) -> float:
-        """Time under the first over time under the second; 1 where nothing is affected."""
-        return self.one_ms / self.other_ms if self.other_ms else 1.0
-
-
-class SettingTrials:
-    """The reads of a workload on one scratch connection, under settings of a space.
-
-    Args:
-        replayer: Its connection has the present settings.
-        workload: What was seen.
-        space: Of the settings.
-        time_is_up: Asked before each statement is taken up.
-    """
-
-    def __init__(
-        self,
-        replayer: Replayer,
-        *,
-        workload: tuple[Observation, ...],
-        space: Space,
-        time_is_up: TimeIsUp,
-    ) -> None:
-        self._replayer, self._space = replayer, space
-        self._items = sorted(self._present(workload, time_is_up), key=_most_time_first)
-        self.total_ms = sum(item.ms * item.weight for item in self._items)
-        self._signatures: dict[Config, list[tuple[str, ...] | None]] = {}
-
-    def score(self, config: Config) -> float:
-        """Time of all reads under a configuration over their present time; harm counts more."""
-        seen = self.compare(config, self._space.start, rounds=ROUNDS)
-        saved = seen.other_ms - seen.one_ms - HARM * seen.harm_ms
-        return 1.0 - saved / self.total_ms if self.total_ms else 1.0
-
-    def ratio(self, one: Config, other: Config) -> float:
-        """Time of what either of them affects under the first over that under the second."""
-        return self.compare(one, other, rounds=SURE_ROUNDS).ratio
-
-    def compare(self, one: Config, other: Config, *, rounds: int) -> Compared:
-        """Run what two configurations affect, each right next to the other, in turns."""
-        total_one = total_other = harm = spent_ms = 0.0
-        affected = set()
-        for place, item in enumerate(self._items):
-            if spent_ms > PASS_MS or not self._affected(place, one, other):
-                continue
-            affected.add(item.shape)
-            spent_ms += item.ms
-            one_ms, other_ms = self._timed(item, one, other, rounds=rounds)
-            total_one += one_ms * item.weight
-            total_other += other_ms * item.weight
-            lost = (one_ms - other_ms) * item.weight
-            if one_ms > WORSE * other_ms and lost > MATERIAL * self.total_ms:
-                harm += lost
-        return Compared(
-            one_ms=total_one, other_ms=total_other, harm_ms=harm, statements=len(affected)
-        )
-
-    def _timed(
-        self, item: _Item, one: Config, other: Config, *, rounds: int
-    ) -> tuple[float, float]:
-        """Median milliseconds under both."""
-        taken: dict[Config, list[float]] = {one: [], other: []}
-        count = max(1, rounds - 2) if item.ms > LONG_MS else rounds
-        for number in range(count):
-            for config in (one, other) if number % 2 else (other, one):
-                taken[config].append(self._ms(item, config))
-        return median(taken[one]), median(taken[other])
-
-    def _ms(self, item: _Item, config: Config) -> float:
-        import psycopg
-
-        limit_s = min(STATEMENT_LIMIT_S, max(0.2, SLOWER * item.ms / 1e3))
-        try:
-            with self._under(config):
-                return self._replayer.time(item.sample, limit_s=limit_s).seconds * 1e3
-        except psycopg.Error:
-            return limit_s * 1e3
-
-    def _affected(self, place: int, one: Config, other: Config) -> bool:
-        """Whether an execution is other work under one configuration than under the other."""
-        item = self._items[place]
-        first, second = self._plans(one)[place], self._plans(other)[place]
-        if first != second:
-            return True
-        return item.pressed and self._memory(one) != self._memory(other)
-
-    def _plans(self, config: Config) -> list[tuple[str, ...] | None]:
-        import psycopg
-
-        if config not in self._signatures:
-            found: list[tuple[str, ...] | None] = []
-            for item in self._items:
-                try:
-                    with self._under(config):
-                        found.append(self._replayer.plan(item.sample).signature)
-                except psycopg.Error:
-                    found.append(None)
-            self._signatures[config] = found
-        return self._signatures[config]
-
-    def _memory(self, config: Config) -> tuple[float, ...]:
-        return tuple(v for n, v in self._space.values(config).items() if n in MEMORY_KNOBS)
-
-    @contextmanager
-    def _under(self, config: Config) -> Iterator[None]:
-        """A transaction with the settings of a configuration, which is rolled back."""
-        with self._replayer.connection.transaction(force_rollback=True):
-            for name, value in self._space.texts(config).items():
-                self._replayer.connection.execute(f"SET LOCAL {name} TO {literal(value)}")
-            yield
-
-    def _present(self, workload: tuple[Observation, ...], time_is_up: TimeIsUp) -> Iterator[_Item]:
-        """Yield executions under the present settings, with everything that was chosen."""
-        reads = [o for o in workload if o.cost is not None and not o.shape.write]
-        for observation in reads:
-            if time_is_up():
-                return
-            samples = spread(observation.shape.samples, SAMPLES)
-            for sample in samples:
-                item = self._look(observation, sample, share=1.0 / len(samples))
-                if item is not None:
-                    yield item
-
-    def _look(self, observation: Observation, sample: Sample, *, share: float) -> _Item | None:
-        """Run one execution twice, counted and timed; None when it fails or takes too long."""
-        import psycopg
-
-        try:
-            plan, _ = self._replayer.explain(sample, limit_s=STATEMENT_LIMIT_S)
-            if plan is None:
-                return None
-            run = self._replayer.time(sample, limit_s=STATEMENT_LIMIT_S)
-        except psycopg.Error:
-            return None
-        return _Item(
-            shape=observation.shape.id,
-            sample=sample,
-            weight=observation.shape.calls * share,
-            ms=run.seconds * 1e3,
-            pressed=plan.temp_pages > 0 or plan.lossy_pages > 0,
-        )
-
-
-def _most_time_first(item: _Item) -> tuple[float, str]:
-    return -item.ms * item.weight, item.shape
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def tune(
@@ -261,7 +77,7 @@ def tune(
         return clock.now() - began > share * MAX_TUNING_S
 
     names = [name for guess in guesses for name in guess.change.subject.split(", ")]
-    space = _space(replayer, names, server=server, memory_bytes=memory_bytes)
+    space = _space(replayer, names=names, server=server, memory_bytes=memory_bytes)
     if not space.ladders:
         return others
     progress("measuring the reads under the present settings")
@@ -282,7 +98,19 @@ def tune(
     seen = trials.compare(best, space.start, rounds=SURE_ROUNDS)
     if not is_worth_it(seen, total_ms=trials.total_ms):
         return others
-    return (*others, _proposal(guesses, space, best, seen=seen, tried=tried, server=server))
+    return (
+        *others,
+        _proposal(guesses, space=space, best=best, seen=seen, tried=tried, server=server),
+    )
+
+
+def tuning_note(artifacts: DatabaseArtifacts) -> Iterator[str]:
+    """Say what is missing where there are settings to search and nothing to search them with."""
+    if artifacts.server is not None and not is_installed() and any(find(artifacts)):
+        yield (
+            "settings of the sessions were not searched: the extra `tuning` is not installed; "
+            "pip install 'perfwright[tuning]'"
+        )
 
 
 def is_worth_it(seen: Compared, *, total_ms: float) -> bool:
@@ -292,7 +120,7 @@ def is_worth_it(seen: Compared, *, total_ms: float) -> bool:
 
 
 def _space(
-    replayer: Replayer, names: list[str], *, server: ServerState, memory_bytes: float | None
+    replayer: Replayer, *, names: list[str], server: ServerState, memory_bytes: float | None
 ) -> Space:
     """The space around the values that the session on the copy has."""
     listed = ", ".join(map(literal, KNOBS))
@@ -310,9 +138,9 @@ def _space(
 
 def _proposal(
     guesses: list[Proposal],
+    *,
     space: Space,
     best: Config,
-    *,
     seen: Compared,
     tried: int,
     server: ServerState,
@@ -337,7 +165,7 @@ def _proposal(
 def _memory_words(space: Space, texts: dict[str, str]) -> str:
     if not MEMORY_KNOBS & set(texts):
         return ""
-    room: Room = space.room
+    room = space.room
     return (
         f"; chosen so that {NODES} sorts or hashes in each of {room.busy:.0f} sessions together "
         f"take at most {WORK_SHARE:.0%} of {format_size(room.memory_bytes)} of memory"
@@ -357,10 +185,6 @@ def machine_memory(url: str) -> float | None:
         return None
     pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return min(float(pages * page_bytes), _container_bytes())
-
-
-_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def _container_bytes() -> float:
