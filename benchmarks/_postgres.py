@@ -27,6 +27,9 @@ QUIET: Mapping[str, str] = {
 DEBIAN = Path("/usr/lib/postgresql")
 """Where Debian's packages put the programs of each major version."""
 
+CHOSEN = "PERFWRIGHT_POSTGRESQL_BIN"
+"""Environment variable: folders of server programs; the first one is taken, before all others."""
+
 REQUIRED = "PERFWRIGHT_REQUIRE_POSTGRESQL"
 """Environment variable; set where a server must be had, as in CI."""
 
@@ -80,15 +83,16 @@ class PrivateServer:
 
 
 def find_programs() -> Path:
-    """Return the folder of `initdb` and `postgres`, the newest version first.
+    """Return the folder of `initdb` and `postgres`: the chosen one, else the newest version.
 
     Raises:
         NoServerError: If there are none.
         RequiredServerError: If there are none, and `PERFWRIGHT_REQUIRE_POSTGRESQL` is set.
     """
     debian = sorted(DEBIAN.glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True)
+    chosen = [Path(f) for f in os.environ.get(CHOSEN, "").split(os.pathsep) if f]
     on_path = shutil.which("initdb")
-    for folder in (*debian, *([Path(on_path).parent] if on_path else [])):
+    for folder in (*chosen, *debian, *([Path(on_path).parent] if on_path else [])):
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise _missing("no PostgreSQL server programs: run scripts/install_postgresql.sh")
@@ -101,14 +105,20 @@ def _missing(problem: str) -> RuntimeError:
 
 
 @contextmanager
-def private_server(settings: Mapping[str, str] = QUIET) -> Iterator[PrivateServer]:
+def private_server(
+    settings: Mapping[str, str] = QUIET, *, programs: Path | None = None
+) -> Iterator[PrivateServer]:
     """Run a new, empty server as long as the context lasts.
+
+    Args:
+        settings: Beside those that make it private.
+        programs: Folder of `initdb` and `postgres`; None: see `find_programs`.
 
     Raises:
         NoServerError: If PostgreSQL's server programs are not installed.
         RequiredServerError: The same where a server is required.
     """
-    programs = find_programs()
+    programs = programs or find_programs()
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:

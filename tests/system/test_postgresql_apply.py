@@ -28,6 +28,7 @@ from perfwright.experiments.changes import (
     Policy,
     PostgresChange,
     Surroundings,
+    TrafficWatch,
     spec_from_postgresql_sql,
 )
 from perfwright.experiments.changes.postgresql_connection import signature
@@ -84,10 +85,19 @@ SCRIPTS = {
     "a new index": 'CREATE INDEX pw_x ON "My s"."T" (lower("B")) INCLUDE (a) WHERE a = 3',
     "dropped indexes": 'DROP INDEX "My s"."Own"; DROP INDEX "My s".marked',
     "a new partitioned index": "CREATE INDEX pw_p ON p (a)",
+    "a partitioned index that is planned part by part": (
+        "CREATE INDEX IF NOT EXISTS pw_p ON ONLY p (a);"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS pw_p1 ON p1 (a);"
+        "ALTER INDEX pw_p ATTACH PARTITION pw_p1;"
+        "CREATE INDEX IF NOT EXISTS pw_p2 ON ONLY p2 (a);"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS pw_p21 ON p21 (a);"
+        "ALTER INDEX pw_p2 ATTACH PARTITION pw_p21;"
+        "ALTER INDEX pw_p ATTACH PARTITION pw_p2"
+    ),
     "a dropped partitioned index": "DROP INDEX p_own",
     "statistics": 'CREATE STATISTICS pw_s ON a, id FROM "My s"."T"; DROP STATISTICS "My s".pairs',
     "a setting": "ALTER ROLE postgres IN DATABASE {database} SET work_mem = '9MB'",
-    "a script": 'DROP INDEX "My s"."Own"; CREATE INDEX ON "My s"."T" USING hash (a); ANALYZE "My s"."T"',
+    "a script": 'DROP INDEX "My s"."Own"; CREATE INDEX ON "My s"."T" USING hash (a); ANALYZE p',
 }
 QUICK = Policy(
     lock_timeout_s=0.2,
@@ -237,16 +247,30 @@ def test_a_unique_index_is_never_made(clean: str) -> None:
         planned(clean, 'CREATE UNIQUE INDEX u ON "My s"."T" (a)')
 
 
-def test_a_role_that_does_not_own_the_table_is_told_who_does(
-    server: PrivateServer, clean: str
-) -> None:
+@pytest.fixture
+def reading(server: PrivateServer, clean: str) -> Iterator[str]:
+    """URL of the database for a role that owns nothing."""
     do(clean, "CREATE ROLE reading LOGIN", 'GRANT USAGE ON SCHEMA "My s" TO reading')
-    url = server.url(clean.rpartition("/")[2], user="reading")
-    try:
-        with pytest.raises(ChangeError, match='connect as postgres, or: GRANT "postgres" TO'):
-            planned(url, PW_X).apply()
-    finally:
-        do(clean, "DROP OWNED BY reading", "DROP ROLE reading")
+    yield server.url(clean.rpartition("/")[2], user="reading")
+    do(clean, "DROP OWNED BY reading", "DROP ROLE reading")
+
+
+def test_a_role_that_does_not_own_the_table_is_told_who_does(reading: str) -> None:
+    with pytest.raises(ChangeError, match=r"only its owner .* connect as postgres$"):
+        planned(reading, PW_X).apply()
+
+
+def test_a_role_is_told_the_grant_of_an_owner_who_is_no_superuser(reading: str, clean: str) -> None:
+    do(
+        clean,
+        "CREATE ROLE owning",
+        "CREATE TABLE owned(a int)",
+        "ALTER TABLE owned OWNER TO owning",
+    )
+    change = planned(reading, "CREATE INDEX pw_o ON owned (a)")
+    with pytest.raises(ChangeError, match='connect as owning, or: GRANT "owning" TO "reading"'):
+        change.apply()
+    do(clean, "DROP TABLE owned", "DROP ROLE owning")
 
 
 def test_a_setting_that_somebody_changed_meanwhile_is_left_alone(clean: str) -> None:
@@ -364,34 +388,65 @@ def test_a_broken_leftover_is_dropped_by_taking_back(clean: str) -> None:
     assert ask(clean, INVALID) == []
 
 
-def test_a_build_whose_session_is_ended_leaves_nothing(clean: str) -> None:
-    slow = (
-        "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN "
-        "PERFORM pg_sleep(0.01); RETURN $1; END $$"
-    )
-    do(clean, slow)
-    change = planned(clean, 'CREATE INDEX pw_x ON "My s"."T" (slow(a))')
-    ended = threading.Event()
+SLOW = (
+    "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+    "$$ BEGIN PERFORM pg_sleep(0.0005); RETURN $1; END $$"
+)
+BUILDING = (
+    "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%pw_x%' AND state = 'active' "
+    "AND datname = current_database()"
+)
 
-    def end() -> None:
-        query = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            "WHERE query LIKE 'CREATE INDEX%%pw_x%%' AND state = 'active'"
-        )
-        with connected(clean) as connection:
-            while not ended.is_set():
-                if connection.execute(query.replace("%%", "%").encode()).fetchone() != (0,):
+
+@contextmanager
+def during_a_build(url: str, statement: str) -> Iterator[list[str]]:
+    """Run a statement once pw_x is being built; how that ended is in the list afterwards."""
+    over = threading.Event()
+    ended: list[str] = []
+
+    def act() -> None:
+        with connected(url) as connection:
+            while not over.is_set():
+                row = connection.execute(BUILDING.encode()).fetchone()
+                if row is not None:
+                    try:
+                        connection.execute(statement.format(pid=row[0]).encode())
+                    except psycopg.Error as error:
+                        ended.append(str(error))
+                    else:
+                        ended.append("fine")
                     return
 
-    killer = threading.Thread(target=end)
-    killer.start()
+    thread = threading.Thread(target=act)
+    thread.start()
     try:
-        with pytest.raises(ChangeError, match="connection was lost"):
-            change.apply()
+        yield ended
     finally:
-        ended.set()
-        killer.join()
+        over.set()
+        thread.join()
+
+
+def test_a_build_whose_session_is_ended_leaves_nothing(clean: str) -> None:
+    do(clean, SLOW)
+    change = planned(clean, 'CREATE INDEX pw_x ON "My s"."T" (slow(a))')
+    with (
+        during_a_build(clean, "SELECT pg_terminate_backend({pid})"),
+        pytest.raises(ChangeError, match="connection was lost"),
+    ):
+        change.apply()
     assert ask(clean, INVALID) == []
+    do(clean, "DROP FUNCTION slow")
+
+
+def test_a_build_makes_way_for_somebody_who_needs_the_table(clean: str) -> None:
+    do(clean, SLOW)
+    change = planned(clean, 'CREATE INDEX pw_x ON "My s"."T" (slow(a))')
+    alteration = 'ALTER TABLE "My s"."T" ALTER COLUMN a SET STATISTICS 9'
+    with during_a_build(clean, alteration) as waited:
+        change.apply()
+    assert waited == ["fine"]
+    assert ask(clean, INVALID) == []
+    change.revert()
     do(clean, "DROP FUNCTION slow")
 
 
@@ -409,6 +464,75 @@ def test_a_partition_without_its_part_is_named(clean: str) -> None:
     frame_only = replace(change.spec, apply=change.spec.apply[:1])
     with pytest.raises(ChangeError, match="partitions without the index: p1, p2"):
         PostgresChange(clean, frame_only, Surroundings(policy=QUICK)).apply()
+
+
+# --- The watch -----------------------------------------------------------------------------------
+
+
+class Client:
+    """Traffic in the place of waiting."""
+
+    def __init__(self, url: str, *statements: str) -> None:
+        self.url, self.statements = url, statements
+
+    def __call__(self, _: float) -> None:
+        with connected(self.url) as connection:
+            for statement in self.statements * 30:
+                connection.execute(statement.encode())
+
+
+LOOKUP = 'SELECT count(*) FROM "My s"."T" WHERE a < 2'
+
+
+def watched(url: str, client: Client, said: list[str]) -> TrafficWatch:
+    spec = spec_from_postgresql_sql(url, PW_X)
+    around = Surroundings(policy=QUICK, pause=client, say=said.append)
+    return TrafficWatch(url=url, spec=spec, seconds=30.0, around=around)
+
+
+@pytest.fixture
+def busy(clean: str) -> Iterator[str]:
+    """The database, with counters of some traffic."""
+    do(clean, "CREATE EXTENSION pg_stat_statements")
+    do(clean, "SELECT pg_stat_statements_reset()")
+    Client(clean, LOOKUP)(0.0)
+    yield clean
+    do(clean, "DROP EXTENSION pg_stat_statements")
+
+
+def test_statements_that_get_slower_are_named_by_the_watch(busy: str) -> None:
+    lookup = 'SELECT delay() FROM "My s"."T" WHERE id = 1'
+    function = "CREATE OR REPLACE FUNCTION delay() RETURNS void LANGUAGE sql AS $$ {} $$"
+    do(busy, function.format("SELECT pg_sleep(0)"))
+    client = Client(busy, lookup)
+    client(0.0)
+    watch = watched(busy, client, [])
+    do(busy, function.format("SELECT pg_sleep(0.005)"))
+    problem = watch()
+    do(busy, "DROP FUNCTION delay")
+    assert problem is not None
+    assert problem.startswith('SELECT delay() FROM "My s"."T" WHERE id = $1 takes')
+
+
+def test_statements_that_stay_as_they_were_leave_the_change(busy: str) -> None:
+    said: list[str] = []
+    watch = watched(busy, Client(busy, LOOKUP), said)
+    assert watch() is None
+    assert said[-1] == "1 statement watched, none got slower"
+
+
+def test_a_server_without_traffic_is_not_judged(busy: str) -> None:
+    said: list[str] = []
+    watch = watched(busy, Client(busy), said)
+    assert watch() is None
+    assert said[-1] == "not enough traffic to judge"
+
+
+def test_a_server_without_counters_is_not_watched(clean: str) -> None:
+    said: list[str] = []
+    watch = watched(clean, Client(clean), said)
+    assert watch() is None
+    assert said == ['the traffic is not watched: relation "pg_stat_statements" does not exist']
 
 
 # --- Through the ledger --------------------------------------------------------------------------

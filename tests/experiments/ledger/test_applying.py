@@ -93,6 +93,56 @@ def doomed(applier: Applier, fate: Fate) -> Applier:
     return Applier(ledger=ledger, bind=bind)
 
 
+@dataclass
+class Stuck:
+    """A change that gets half-way, in either direction, and no further."""
+
+    spec: ChangeSpec = SPEC
+    partial: bool = True
+    busy: bool = False
+
+    def apply(self) -> None:
+        raise self.error()
+
+    def revert(self) -> None:
+        if self.busy:
+            raise BusyTargetError(target="t", problem="is held", remedy="wait")
+        raise self.error()
+
+    def describe(self) -> str:
+        return self.spec.summary
+
+    def error(self) -> RevertError:
+        return RevertError(change="c", problem="stuck", inverse="x", partial=self.partial)
+
+
+def test_a_change_that_is_stuck_half_way_stays_open(ledger: Ledger) -> None:
+    with pytest.raises(RevertError, match="stuck"):
+        Applier(ledger=ledger, bind=lambda _: Stuck()).apply(an_entry())
+    assert_state(ledger, ChangeState.UNDOING)
+
+
+def test_an_undo_that_is_stuck_half_way_stays_open(applier: Applier) -> None:
+    kept = applier.apply(an_entry())
+    with pytest.raises(RevertError, match="stuck"):
+        Applier(ledger=applier.ledger, bind=lambda _: Stuck()).undo(kept)
+    assert_state(applier.ledger, ChangeState.UNDOING)
+
+
+def test_an_undo_of_a_busy_target_leaves_the_change_kept(applier: Applier) -> None:
+    kept = applier.apply(an_entry())
+    with pytest.raises(BusyTargetError, match="is held"):
+        Applier(ledger=applier.ledger, bind=lambda _: Stuck(busy=True)).undo(kept)
+    assert_state(applier.ledger, ChangeState.KEPT)
+
+
+def test_a_busy_target_is_left_to_the_next_start(applier: Applier) -> None:
+    applier.ledger.intend(an_entry())
+    other = Applier(ledger=applier.ledger, bind=lambda _: Stuck(busy=True))
+    assert other.recover().taken_back == ()
+    assert_state(applier.ledger, ChangeState.INTENDED)
+
+
 FATES = [
     pytest.param(number, after, lasting, id=f"{'after' if after else 'before'}-{number}-{lasting}")
     for number in range(1, 5)

@@ -114,7 +114,8 @@ class PostgresChange:
         for number in range(_SESSIONS):
             session: Session | None = None
             try:
-                with open_session(self.url, around=self.around) as session:
+                returning = begun or lenient
+                with open_session(self.url, around=self.around, returning=returning) as session:
                     session.work.execute("SET default_tablespace = ''")
                     for statement in statements:
                         with suppress(*([NotOursError] if lenient else [])):

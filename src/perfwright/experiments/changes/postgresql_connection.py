@@ -29,7 +29,11 @@ def signature() -> str:
 
 
 def is_orphan(application_name: str) -> bool:
-    """Whether a connection belongs to a perfwright of this machine that is gone."""
+    """Whether a connection belongs to a perfwright of this machine that is gone, or is a lost one
+    of our own: a process makes one change at a time.
+    """
+    if application_name == signature():
+        return True
     match = re.fullmatch(rf"{NAME} (\d+)@(\w+)", application_name)
     return match is not None and match[2] == _machine() and not is_alive(int(match[1]))
 

@@ -154,10 +154,13 @@ def refuse_stranger(session: Session, table: LiveTable, *, change: str) -> None:
     """
     role = session.work.info.user
     if not table.owned:
+        query = "SELECT rolsuper FROM pg_roles WHERE rolname = %s"
+        mighty = session.work.execute(query, (table.owner,)).fetchone() == (True,)
+        grant = f", or: GRANT {quote_name(table.owner)} TO {quote_name(role)}"
         raise ChangeError(
             change=change,
-            problem=f"only its owner may change {table.relation}; connect as {table.owner}, or: "
-            f"GRANT {quote_name(table.owner)} TO {quote_name(role)}",
+            problem=f"only its owner may change {table.relation}; connect as {table.owner}"
+            f"{'' if mighty else grant}",
         )
     if not table.may_create:
         grant = f"GRANT CREATE ON SCHEMA {quote_name(table.schema)} TO {quote_name(role)}"

@@ -23,7 +23,7 @@ from perfwright.experiments.changes.postgresql_guards import (
 )
 from perfwright.experiments.changes.postgresql_lexing import qualified
 from perfwright.experiments.changes.postgresql_protected import refuse_protected
-from perfwright.experiments.changes.postgresql_session import Session
+from perfwright.experiments.changes.postgresql_session import Session, YieldedError
 from perfwright.experiments.changes.postgresql_sql import Statement
 
 PREFIX = "pw_"
@@ -113,7 +113,7 @@ def _build(session: Session, wanted: Statement, *, table: LiveTable) -> None:
         await_quiet(session, table, builds=True)
         try:
             session.run_watched(wanted.creation())
-        except psycopg.Error:
+        except (psycopg.Error, YieldedError):
             if not session.is_lost:
                 clean_up(session, wanted)
             raise

@@ -46,6 +46,10 @@ class Surroundings:
     """Takes lines about progress."""
 
 
+class YieldedError(BusyTargetError):
+    """A statement of ours was ended by us, since it stood in somebody's way."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """Two connections: one that changes, one that looks on."""
@@ -54,8 +58,6 @@ class Session:
     around: Surroundings
     work: Connection
     side: Connection
-    ended_because: str | None = None
-    """Why the statement that ran last was cancelled by us."""
     begun: bool = False
     """Whether anything was run that may have changed the target."""
 
@@ -78,19 +80,14 @@ class Session:
         """Run a statement that may take long, and cancel it when it stands in anybody's way.
 
         Raises:
-            psycopg.Error: What the server says; `ended_because` says why, if we ended it.
+            YieldedError: If it stood in somebody's way.
+            psycopg.Error: What the server says.
         """
-        self.begun, self.ended_because = True, None
-        watch = _Watch(session=self)
+        self.begun = True
         self._limit_statements(0.0)
         try:
             self._send(sql)
-            while not self._has_answered():
-                if self.ended_because is None:
-                    self.ended_because = watch.look()
-                    if self.ended_because is not None:
-                        self.cancel()
-            self._finish()
+            self._finish(yielded=self._watch())
         except BaseException:
             if self.work.pgconn.transaction_status == _active() and not self.work.closed:
                 self._abandon()
@@ -98,6 +95,16 @@ class Session:
         finally:
             if not self.work.closed and not self.work.broken:
                 self._limit_statements(self.policy.statement_timeout_s)
+
+    def _watch(self) -> str | None:
+        """Wait for the answer; return why we asked the server to end the statement, if we did."""
+        watch, because = _Watch(session=self), None
+        while not self._has_answered():
+            if because is None:
+                because = watch.look()
+                if because is not None:
+                    self.cancel()
+        return because
 
     def cancel(self) -> None:
         """Ask the server to end what runs on the working connection."""
@@ -117,10 +124,8 @@ class Session:
                 return attempt()
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 problem = first_line(error)
-            except psycopg.errors.QueryCanceled:
-                if self.ended_because is None:
-                    raise
-                problem = self.ended_because
+            except YieldedError as error:
+                problem = error.problem
             if number + 1 < self.policy.attempts:
                 self.around.say(f"{what}: {problem}; trying again")
                 self.around.pause(self.policy.pause_s(number, rng=self.around.rng))
@@ -145,15 +150,21 @@ class Session:
             self.work.pgconn.consume_input()
         return not self.work.pgconn.is_busy()
 
-    def _finish(self) -> None:
+    def _finish(self, *, yielded: str | None = None) -> None:
         import psycopg
 
         failed = None
         while (result := self.work.pgconn.get_result()) is not None:
             if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
                 failed = result
-        if failed is not None:
-            raise psycopg.errors.error_from_result(failed)
+        if failed is None:
+            return
+        error = psycopg.errors.error_from_result(failed)
+        if yielded is not None and isinstance(error, psycopg.errors.QueryCanceled):
+            raise YieldedError(
+                target=self.url, problem=yielded, remedy="try again when there is less to do"
+            ) from error
+        raise error
 
     def _abandon(self) -> None:
         """End what runs, whatever is being raised: an interrupt must not leave a build behind."""
@@ -220,16 +231,22 @@ FROM pg_stat_progress_create_index WHERE pid = %s
 
 
 @contextmanager
-def open_session(url: str, *, around: Surroundings) -> Iterator[Session]:
+def open_session(url: str, *, around: Surroundings, returning: bool = False) -> Iterator[Session]:
     """Connect twice and take the lock that keeps every other perfwright off this database.
+
+    Args:
+        url: Of the database.
+        around: Limits, time, chance.
+        returning: We were there just now: a server that does not answer is being restarted.
 
     Raises:
         UnreadableTargetError: If the server does not answer within `reconnect_s` or refuses.
         BusyTargetError: If another perfwright is changing this database.
     """
-    work = _patiently(url, around)
+    passing = _PASSING + (_AWAY if returning else ())
+    work = _patiently(url, around, passing=passing)
     try:
-        side = _patiently(url, around)
+        side = _patiently(url, around, passing=passing)
         try:
             session = Session(url=url, around=around, work=work, side=side)
             _take_lock(session)
@@ -240,8 +257,8 @@ def open_session(url: str, *, around: Surroundings) -> Iterator[Session]:
         work.close()  # gives the lock back
 
 
-def _patiently(url: str, around: Surroundings) -> Connection:
-    """Connect; a server that is starting or recovering is waited for."""
+def _patiently(url: str, around: Surroundings, *, passing: tuple[str, ...]) -> Connection:
+    """Connect; a server that says one of these words will be back, and is waited for."""
     import psycopg
 
     until_s = around.clock.now() + around.policy.reconnect_s
@@ -251,7 +268,7 @@ def _patiently(url: str, around: Surroundings) -> Connection:
             return connect(url, policy=around.policy)
         except (UnreadableTargetError, psycopg.Error) as error:
             cause = error.__cause__ if isinstance(error, UnreadableTargetError) else error
-            if not _will_pass(cause) or around.clock.now() > until_s:
+            if not any(words in str(cause) for words in passing) or around.clock.now() > until_s:
                 if isinstance(error, UnreadableTargetError):
                     raise
                 raise UnreadableTargetError(
@@ -262,12 +279,8 @@ def _patiently(url: str, around: Surroundings) -> Connection:
 
 
 _PASSING = ("starting up", "shutting down", "recovery mode", "not yet accepting", "closed the conn")
-
-
-def _will_pass(error: BaseException | None) -> bool:
-    """Whether the server is only away for a moment; libpq tells it in words alone."""
-    text = str(error)
-    return any(words in text for words in _PASSING)
+"""libpq tells only in words that the server is away for a moment."""
+_AWAY = ("refused", "No such file", "timeout")
 
 
 _LOCK_HOLDER = """

@@ -50,6 +50,8 @@ class TrafficWatch:
     seconds: float
     around: Surroundings
     _before: Counters = field(init=False)
+    _blind: str = "no statement has run yet"
+    """Why the traffic cannot be seen."""
 
     def __post_init__(self) -> None:
         self._before = self._read()
@@ -57,7 +59,7 @@ class TrafficWatch:
     def __call__(self) -> str | None:
         """Watch for `seconds`; return what got slower, or None."""
         if not self._before:
-            self.around.say("not watched: pg_stat_statements has nothing to compare with")
+            self.around.say(f"the traffic is not watched: {self._blind}")
             return None
         self.around.say(f"watching the traffic for {self.seconds:g} s")
         slices: list[Counters] = []
@@ -85,7 +87,7 @@ class TrafficWatch:
                 connection.execute("SET default_transaction_read_only = on")
                 rows = connection.execute(_TRAFFIC).fetchall()
         except (psycopg.Error, TargetError) as error:
-            self.around.say(f"the traffic cannot be seen: {first_line(error)}")
+            self._blind = first_line(error)
             return {}
         return {
             shape: Traffic(

@@ -24,15 +24,24 @@ SCHEMA = (
     "vacuum analyze",
 )
 READS = (
-    *(f"select id, total from orders where customer_id = {i} order by placed desc" for i in range(1, 41)),
+    *(
+        f"select id, total from orders where customer_id = {i} order by placed desc"
+        for i in range(1, 41)
+    ),
     *("select id from orders where state = 'open' order by placed, id limit 5" for _ in range(40)),
     *(f"select id from customer where lower(mail) = 'name{i}@shop.example'" for i in range(1, 41)),
-)  # fmt: skip
+)
 WRITES = (
-    *(f"insert into orders values ({40000 + i}, {i}, 'open', '2026-05-01', 1, null)" for i in range(1, 31)),
-    *(f"update orders set seen = '2026-05-01 10:00:{i:02}' where id = {i * 7}" for i in range(1, 41)),
+    *(
+        f"insert into orders values ({40000 + i}, {i}, 'open', '2026-05-01', 1, null)"
+        for i in range(1, 31)
+    ),
+    *(
+        f"update orders set seen = '2026-05-01 10:00:{i:02}' where id = {i * 7}"
+        for i in range(1, 41)
+    ),
     "delete from orders where id = 17",
-)  # fmt: skip
+)
 
 
 def write_workload(path: Path, statements: Iterable[str] = (*READS, *WRITES)) -> Path:

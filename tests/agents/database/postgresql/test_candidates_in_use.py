@@ -15,7 +15,7 @@ from perfwright.agents.database.design import IndexDesign, creation
 from perfwright.agents.database.knowledge import Knowledge
 from perfwright.agents.database.postgresql.probes.catalog import read_catalog
 from perfwright.agents.database.postgresql.probes.connection import open_target
-from perfwright.agents.database.postgresql.probes.plans import indexes_of
+from perfwright.agents.database.postgresql.probes.plans import read_plan
 from perfwright.core import parse_target
 from tests.postgresql import connected, new_database, run
 
@@ -135,4 +135,4 @@ def test_what_is_proposed_is_used(url: str, catalog: Catalog, sql: str, design: 
         (plan,) = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}".encode()).fetchone() or ((),)
         for statement in change.revert:
             connection.execute(statement.encode())
-    assert wanted.name in indexes_of(plan)
+    assert wanted.name in {step.index for step in read_plan(plan).steps}

@@ -26,7 +26,8 @@ SOURCE = (
     'create schema "Odd Schema"',
     "create type mood as enum ('sad', 'ok')",
     'create table "Odd Schema"."Big Table"("Id" int generated always as identity primary key,'
-    ' "the value" text, doubled text generated always as ("the value" || "the value") stored, m mood)',
+    ' "the value" text, m mood,'
+    ' doubled text generated always as ("the value" || "the value") stored)',
     'insert into "Odd Schema"."Big Table"("the value", m) select i::text, \'ok\''
     " from generate_series(1, 500) i",
     "create table part(at date not null, n int) partition by range (at)",
@@ -42,7 +43,7 @@ SOURCE = (
     "insert into parent select from generate_series(1, 40)",
     "create statistics pairs (dependencies) on id, parent_id from child",
     "analyze",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def everything(url: str) -> list[object]:
             connection.execute("select stxname from pg_statistic_ext").fetchall(),
             connection.execute("select conname from pg_constraint order by 1").fetchall(),
             connection.execute("select viewname from pg_views where viewname = 'seen'").fetchall(),
-        ]  # fmt: skip
+        ]
 
 
 def test_rows_indexes_views_and_constraints_arrive(

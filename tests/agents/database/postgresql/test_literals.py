@@ -13,6 +13,7 @@ from perfwright.agents.database.artifacts import Counters, Shape
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.postgresql.normalising import masked, parameters_in
 from perfwright.agents.database.postgresql.parameters import ColumnValue, roles_of
+from perfwright.agents.database.postgresql.probes import literals
 from perfwright.agents.database.postgresql.probes.catalog import read_catalog
 from perfwright.agents.database.postgresql.probes.connection import Connection, open_target
 from perfwright.agents.database.postgresql.probes.drawing import draw_missing
@@ -130,8 +131,9 @@ def test_sessions_lend_their_values_to_the_counters(shop: str, connection: Conne
 
 
 def test_a_quiet_window_falls_back_to_what_was_counted_before(
-    shop: str, connection: Connection
+    shop: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(literals, "MIN_WINDOW_S", 0.0)
     run(shop, "SELECT mail FROM customers")
     collected = collect(connection, watch_s=0.1)
     assert len(collected.shapes) == 1

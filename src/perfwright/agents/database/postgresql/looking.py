@@ -21,6 +21,8 @@ from perfwright.agents.database.postgresql.probes.roles import as_the_workload
 from perfwright.agents.database.postgresql.probes.server import read_server
 from perfwright.core import Clock, Progress, Target
 
+SERVER_WATCH_S = 2.0  # for locks and waits, which last when they matter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
@@ -58,7 +60,7 @@ def look(
             progress("reading the schema")
             catalog = read_catalog(reader)
             progress("watching the server")
-            server, server_notes = read_server(reader, watch_s=watch_s, clock=clock)
+            server, server_notes = read_server(reader, watch_s=SERVER_WATCH_S, clock=clock)
             progress("reading the workload")
             collected = collect_workload(
                 reader,

@@ -13,7 +13,7 @@ from perfwright.core import MissingExtraError, Risk
 
 MAX_SUGGESTIONS = 40
 STARTUP = 8  # suggestions at random, before the sampler has seen enough to learn
-PATIENCE = 14  # suggestions in a row that bring nothing
+PATIENCE = 10  # suggestions in a row that bring nothing
 BETTER = 0.005  # of the reads' time, for a suggestion to bring something
 CARRIED = 0.01  # of the time, that a knob must carry to stay
 

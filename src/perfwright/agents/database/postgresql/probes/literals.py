@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
 
 MAX_NOTED = 3
+MIN_WINDOW_S = 30.0  # what is counted in less time stands for no day
 MIN_TOGETHER = 2.0
 SMALL_SHARE = 0.01  # of the time; what is below is not worth a note
 
@@ -65,7 +66,8 @@ def collect_workload(
         catalog: Its schema.
         workload: A file given by the user: JSON lines, `.sql`, or a log of PostgreSQL. It is the
             workload then, and the server only adds what it does not tell.
-        watch_s: Seconds to watch the server for; 0 takes what it has counted so far.
+        watch_s: Seconds to watch the server for values and repetitions. From `MIN_WINDOW_S` on,
+            what it counts meanwhile is the workload; below, what it has counted so far.
         clock: The time.
         progress: Told about each step.
 
@@ -86,7 +88,8 @@ def collect_workload(
     if missing is not None:
         return _uncounted(connection, missing, seen=seen, logged=logged, catalog=catalog)
     assert isinstance(before, Counted) and isinstance(after, Counted)  # noqa: S101, PT018
-    counted = difference(before, after, window_s=seen.seconds) if watch_s > 0 else after
+    enough = watch_s >= MIN_WINDOW_S
+    counted = difference(before, after, window_s=seen.seconds) if enough else after
     progress("joining counters and values")
     return _counted(
         connection,

@@ -20,7 +20,8 @@ from perfwright.agents.database.artifacts import (
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.naming import literal
 from perfwright.agents.database.postgresql.probes.connection import Connection, first_line
-from perfwright.agents.database.postgresql.probes.plans import Plan
+from perfwright.agents.database.postgresql.probes.generic import explain_generic
+from perfwright.agents.database.postgresql.probes.plans import Plan, read_plan
 from perfwright.agents.database.postgresql.probes.replay import (
     Execution,
     Replayer,
@@ -100,7 +101,12 @@ class Observer:
         import psycopg
 
         if not shape.samples:
-            return shape, (), None, "cannot be executed (no values of it are known)"
+            return (
+                shape,
+                self._generic(shape),
+                None,
+                "cannot be executed (no values of it are known)",
+            )
         usable, problem = [], ""
         for sample in shape.samples:
             try:
@@ -125,6 +131,19 @@ class Observer:
             return shape, (), None, f"cannot be executed ({problem})"
         steps = plan.steps if plan else self.replayer.plan(usable[0]).steps
         return replace(shape, samples=tuple(usable)), steps, _average(runs, plan=plan), None
+
+    def _generic(self, shape: Shape) -> tuple[PlanStep, ...]:
+        """The plan for whatever values; none where the server cannot tell their types."""
+        import psycopg
+
+        try:
+            with self.replayer.connection.transaction(force_rollback=True):
+                document = explain_generic(
+                    self.replayer.connection, shape.template, major=self.catalog.major
+                )
+        except psycopg.Error:
+            return ()
+        return read_plan(document).steps
 
     def _run(self, sample: Sample, *, write: bool) -> tuple[Execution, Plan | None]:
         if write:

@@ -126,6 +126,8 @@ def _step(node: Node) -> PlanStep | None:
     if kind == "Bitmap Heap Scan":
         used = [str(inner["Index Name"]) for inner, _ in _walk(node, depth=0) if _is_bitmap(inner)]
         return _scan(node, index=used[0] if used else None)
+    if kind == "Bitmap Index Scan":  # further ones of a BitmapAnd or BitmapOr are found by name
+        return PlanStep(detail=f"{kind} using {node['Index Name']}", index=str(node["Index Name"]))
     if kind in _SORTS:
         below = next((n.get("Alias") for n, _ in _walk(node, depth=0) if "Alias" in n), None)
         detail = f"{kind} by {', '.join(map(str, node.get('Sort Key', [])))}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from perfwright.agents.database.naming import literal, quote
 from perfwright.agents.database.postgresql.knobs import workload_settings
-from perfwright.agents.database.postgresql.probes.asking import ask, ask_if_possible
+from perfwright.agents.database.postgresql.probes.asking import Row, ask, ask_if_possible
 from perfwright.agents.database.postgresql.probes.connection import NAME
 from perfwright.agents.database.server import RoleSetting, ServerState
 from perfwright.experiments.changes import HARMLESS_SETTINGS
@@ -51,7 +51,7 @@ class Roles:
 
 
 def read_roles(connection: Connection) -> Roles:
-    """Read who runs the statements: by their time where it was counted, else by connections.
+    """Read who runs the statements, and what is set for whom.
 
     Raises:
         psycopg.Error: If the database cannot say its name or the settings.
@@ -59,7 +59,7 @@ def read_roles(connection: Connection) -> Roles:
     ((database,),) = ask(connection, "SELECT current_database()::text")
     return Roles(
         database=database,
-        workload_role=_most(_by_time(connection) or ask(connection, _SESSIONS)),
+        workload_role=_role(connection),
         settings=tuple(
             RoleSetting(name=name, value=value, role=role, database=where)
             for name, value, role, where in ask(connection, _SETTINGS)
@@ -73,19 +73,33 @@ def as_the_workload(place: Place, server: ServerState) -> Place:
     return replace(place, session=(*place.session, *own))
 
 
-def _by_time(connection: Connection) -> list[tuple[str, float]]:
-    """Milliseconds of all statements by role; nothing where they are not counted."""
+def _role(connection: Connection) -> str:
+    """The role that runs the workload.
+
+    By calls and by time, since a load takes much time in few calls, and a monitor the other way
+    round; by connections where nothing is counted.
+    """
+    counted = _counted(connection)
+    if not counted:
+        return _most(ask(connection, _SESSIONS))
+    by_calls = _most((role, calls) for role, calls, _ in counted)
+    by_time = _most((role, ms) for role, _, ms in counted)
+    return by_calls if by_calls == by_time else ""
+
+
+def _counted(connection: Connection) -> list[Row]:
+    """Calls and milliseconds of all statements by role; nothing where they are not counted."""
     found = ask_if_possible(connection, _EXTENSION)
     if not found:
         return []
     view = f"{quote(str(found[0][0]))}.pg_stat_statements"
     rows = ask_if_possible(
         connection,
-        f"SELECT r.rolname::text, sum(s.total_exec_time) FROM {view} s"
+        f"SELECT r.rolname::text, sum(s.calls)::float8, sum(s.total_exec_time) FROM {view} s"
         " JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid"
         " WHERE d.datname = current_database() GROUP BY 1",
     )
-    return [(str(role), float(ms)) for role, ms in rows or ()]
+    return rows or []
 
 
 def _most(shares: Iterable[tuple[object, ...]]) -> str:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from perfwright.core import TargetError, is_alive
 
+PROGRAMS_VARIABLE = "PERFWRIGHT_POSTGRESQL_BIN"
+"""Environment variable: folders of server programs, looked at before all others."""
 PREFIX = "perfwright-pg-"
 ROLE = "postgres"
 _PORT = "5432"  # of a socket in a folder of its own, so it is always free
@@ -82,6 +84,9 @@ class ScratchServer:
 def find_programs(major: int) -> Programs | None:
     """Find the server programs of one major version on this machine.
 
+    The folders in `PERFWRIGHT_POSTGRESQL_BIN` come first, then those of the usual packages, then
+    the one on `PATH`.
+
     Returns:
         None when they are not installed; pg_dump and psql have to be there as well.
     """
@@ -144,6 +149,8 @@ def sweep_servers() -> None:
 
 
 def _folders(major: int) -> Iterator[Path]:
+    given = os.environ.get(PROGRAMS_VARIABLE, "").split(os.pathsep)
+    yield from (Path(folder) for folder in given if folder)
     yield Path(f"/usr/lib/postgresql/{major}/bin")  # Debian
     yield Path(f"/usr/pgsql-{major}/bin")  # Red Hat
     yield from (Path(f"/opt/homebrew/opt/postgresql@{major}/bin"),)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
 
 from perfwright.agents.database.artifacts import Observation, Sample
@@ -17,8 +18,10 @@ from perfwright.agents.database.postgresql.spaces import Config, Space
 from perfwright.agents.database.schedule import spread
 
 SAMPLES = 2  # of each statement
-PASS_MS = 800.0  # of one execution of all that is timed; what takes most time comes first
+PLENTY_MS = 20.0  # of such a statement one is enough
+PASS_MS = 300.0  # of one execution of all that is timed; what takes most time comes first
 ROUNDS = 3
+HOPELESS = 1.1  # times the present time: not worth another round
 SURE_ROUNDS = 5  # where knobs are decided about
 LONG_MS = 300.0  # such a statement is run twice less
 SLOWER = 2.0  # a statement may take this many times its time before it is stopped
@@ -82,7 +85,7 @@ class SettingTrials:
 
     def score(self, config: Config) -> float:
         """Time of all reads under a configuration over their present time; harm counts more."""
-        seen = self.compare(config, self._space.start, rounds=ROUNDS)
+        seen = self.compare(config, self._space.start, rounds=ROUNDS, hopeless=HOPELESS)
         saved = seen.other_ms - seen.one_ms - HARM * seen.harm_ms
         return 1.0 - saved / self.total_ms if self.total_ms else 1.0
 
@@ -90,35 +93,55 @@ class SettingTrials:
         """Time of what either of them affects under the first over that under the second."""
         return self.compare(one, other, rounds=SURE_ROUNDS).ratio
 
-    def compare(self, one: Config, other: Config, *, rounds: int) -> Compared:
-        """Run what two configurations affect, each right next to the other, in turns."""
-        total_one = total_other = harm = spent_ms = 0.0
-        affected = set()
-        for place, item in enumerate(self._items):
-            if spent_ms > PASS_MS or not self._affected(place, one=one, other=other):
-                continue
-            affected.add(item.shape)
-            spent_ms += item.ms
-            one_ms, other_ms = self._timed(item, one=one, other=other, rounds=rounds)
+    def compare(
+        self, one: Config, other: Config, *, rounds: int, hopeless: float = inf
+    ) -> Compared:
+        """Run what two configurations affect, each right next to the other, in turns.
+
+        Args:
+            one: The first.
+            other: The second.
+            rounds: How often each statement runs under both.
+            hopeless: From this ratio on, no further round is run.
+        """
+        places = self._affected(one, other)
+        taken: dict[int, list[tuple[float, float]]] = {place: [] for place in places}
+        seen = Compared(one_ms=0.0, other_ms=0.0)
+        for number in range(rounds):
+            for place in places:
+                item = self._items[place]
+                if item.ms <= LONG_MS or number < rounds - 2:
+                    taken[place].append(self._pair(item, one, other=other, swapped=number % 2 > 0))
+            seen = self._compared(taken)
+            if not places or seen.ratio >= hopeless:
+                break
+        return seen
+
+    def _compared(self, taken: dict[int, list[tuple[float, float]]]) -> Compared:
+        """Add the medians up, each for the calls that it stands for."""
+        total_one = total_other = harm = 0.0
+        for place, pairs in taken.items():
+            item = self._items[place]
+            one_ms, other_ms = (median(times) for times in zip(*pairs, strict=True))
             total_one += one_ms * item.weight
             total_other += other_ms * item.weight
             lost = (one_ms - other_ms) * item.weight
             if one_ms > WORSE * other_ms and lost > MATERIAL * self.total_ms:
                 harm += lost
+        shapes = {self._items[place].shape for place in taken}
         return Compared(
-            one_ms=total_one, other_ms=total_other, harm_ms=harm, statements=len(affected)
+            one_ms=total_one, other_ms=total_other, harm_ms=harm, statements=len(shapes)
         )
 
-    def _timed(
-        self, item: _Item, *, one: Config, other: Config, rounds: int
+    def _pair(
+        self, item: _Item, one: Config, *, other: Config, swapped: bool
     ) -> tuple[float, float]:
-        """Median milliseconds under both."""
-        taken: dict[Config, list[float]] = {one: [], other: []}
-        count = max(1, rounds - 2) if item.ms > LONG_MS else rounds
-        for number in range(count):
-            for config in (one, other) if number % 2 else (other, one):
-                taken[config].append(self._ms(item, config))
-        return median(taken[one]), median(taken[other])
+        """Milliseconds under both, one right after the other."""
+        if swapped:
+            other_ms = self._ms(item, other)
+            return self._ms(item, one), other_ms
+        one_ms = self._ms(item, one)
+        return one_ms, self._ms(item, other)
 
     def _ms(self, item: _Item, config: Config) -> float:
         import psycopg
@@ -130,13 +153,20 @@ class SettingTrials:
         except psycopg.Error:
             return limit_s * 1e3
 
-    def _affected(self, place: int, *, one: Config, other: Config) -> bool:
-        """Whether an execution is other work under one configuration than under the other."""
-        item = self._items[place]
-        first, second = self._plans(one)[place], self._plans(other)[place]
-        if first != second:
-            return True
-        return item.pressed and self._memory(one) != self._memory(other)
+    def _affected(self, one: Config, other: Config) -> list[int]:
+        """What is other work under one configuration than under the other, within `PASS_MS`.
+
+        Where the plan is the same, so is the work, but for statements that lack memory.
+        """
+        found, spent_ms = [], 0.0
+        memory = self._memory(one) != self._memory(other)
+        plans = zip(self._plans(one), self._plans(other), strict=True)
+        for place, (first, second) in enumerate(plans):
+            item = self._items[place]
+            if (first != second or (memory and item.pressed)) and spent_ms <= PASS_MS:
+                found.append(place)
+                spent_ms += item.ms
+        return found
 
     def _plans(self, config: Config) -> list[tuple[str, ...] | None]:
         import psycopg
@@ -169,13 +199,17 @@ class SettingTrials:
         for observation in reads:
             if time_is_up():
                 return
-            samples = spread(observation.shape.samples, SAMPLES)
-            for sample in samples:
-                item = self._look(observation, sample, share=1.0 / len(samples))
+            items = []
+            for sample in spread(observation.shape.samples, SAMPLES):
+                item = self._look(observation, sample)
                 if item is not None:
-                    yield item
+                    items.append(item)
+                if item is None or item.ms > PLENTY_MS:
+                    break
+            calls = observation.shape.calls
+            yield from (replace(item, weight=calls / len(items)) for item in items)
 
-    def _look(self, observation: Observation, sample: Sample, *, share: float) -> _Item | None:
+    def _look(self, observation: Observation, sample: Sample) -> _Item | None:
         """Run one execution twice, counted and timed; None when it fails or takes too long."""
         import psycopg
 
@@ -189,7 +223,7 @@ class SettingTrials:
         return _Item(
             shape=observation.shape.id,
             sample=sample,
-            weight=observation.shape.calls * share,
+            weight=0.0,
             ms=run.seconds * 1e3,
             pressed=plan.temp_pages > 0 or plan.lossy_pages > 0,
         )
