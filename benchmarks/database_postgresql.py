@@ -22,7 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ WRITE_POINTS = 10.0
 LONGEST_S = 300.0
 TARGET_SHARE = 0.20
 ANALYSED_SHARE = 0.95
+Measure = Callable[[WritePhase], float]
 OURS, GREEDY, EXPERT = "perfwright", "greedy HypoPG", "expert by hand"
 
 
@@ -227,8 +228,8 @@ def judged(judge: Judge, advised: Advised, arguments: argparse.Namespace, bars: 
     pages = ours["write_pages_ratio"]
     name = f"pages of the write phase at most {WRITE_RATIO:.2f}x"
     bars.check(name, pages <= WRITE_RATIO, got=f"{pages:.3f}")
-    name = f"time of the write phase at most {WRITE_RATIO:.2f}x (interleaved)"
-    bars.check(name, wall <= WRITE_RATIO, got=f"{wall:.3f} (processor {cpu:.3f})")
+    name = f"processor time of the write phase at most {WRITE_RATIO:.2f}x (interleaved)"
+    bars.check(name, cpu <= WRITE_RATIO, got=f"{cpu:.3f} (by the clock {wall:.3f})")
     for size, what in (("new_bytes", "new index"), ("net_bytes", "index, less what was dropped")):
         mine, theirs = (pages_per_mebibyte(one, size=size) for one in (ours, greedy))
         name = f"ahead of greedy HypoPG in pages saved per byte of {what}"
@@ -341,34 +342,41 @@ def run_itself(ours: Optimized, bars: Bars, *, shapes: int) -> None:
 
 def own_write_cost(judge: Judge, ours: Optimized, bars: Bars, *, rounds: int) -> None:
     """Compare the report's cost of writes with what is measured of each change alone."""
-    rows, off_time, off_pages = [], [], []
+    rows: list[Sequence[object]] = []
+    off_time: list[float] = []
+    off_pages: list[float] = []
     for experiment in ours.kept:
         say(f"writes with {experiment['change']['summary']}")
         change = [_bare(statement) for statement in experiment["change"]["apply"]]
         pairs = judge.write_pairs([], change, rounds=rounds)
-        wall, pages, cpu = (median_ratio(pairs, one) for one in (_seconds, _pages, _cpu))
+        pages, cpu = median_ratio(pairs, _pages), median_ratio(pairs, _cpu)
         claimed = _claimed_writes(experiment)
         if claimed is not None:
-            off_time.append(100.0 * abs(claimed - wall))
+            off_time.append(100.0 * abs(claimed - cpu))
             off_pages.append(100.0 * abs(claimed - pages))
-        spread = [after.seconds / before.seconds for before, after in pairs]
         rows.append(
             (
                 experiment["change"]["summary"][:70],
                 "not said" if claimed is None else f"{claimed:.3f}",
-                f"{wall:.3f} ({min(spread):.2f} to {max(spread):.2f})",
-                f"{cpu:.3f}",
+                _spread(pairs, _cpu),
+                _spread(pairs, _seconds),
                 f"{pages:.3f}",
             )
         )
-    header = ("kept change, alone", "report", "bench: time", "processor", "pages")
+    header = ("kept change, alone", "report", "bench: processor", "clock", "pages")
     print(f"\n{table(header, rows)}\n")
-    for what, off in (("time", off_time), ("pages", off_pages)):
+    for what, off in (("processor time", off_time), ("pages", off_pages)):
         name = f"the report's own write cost within {WRITE_POINTS:.0f} points of the bench ({what})"
         worst = max(off, default=0.0)
         complete = len(off) == len(ours.kept)
         said = "" if complete else f"; of {len(off)} of {len(ours.kept)} changes"
         bars.check(name, complete and worst <= WRITE_POINTS, got=f"worst {worst:.1f} points{said}")
+
+
+def _spread(pairs: Sequence[tuple[WritePhase, WritePhase]], value: Measure) -> str:
+    """The median ratio of pairs with the lowest and the highest."""
+    ratios = [value(after) / max(value(before), 1e-9) for before, after in pairs]
+    return f"{median_ratio(pairs, value):.3f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _claimed_writes(experiment: Row) -> float | None:

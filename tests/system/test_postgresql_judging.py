@@ -61,6 +61,7 @@ def judge(judging: ModuleType, server: PrivateServer, tmp_path: Path) -> Any:
     data_set = tmp_path / "tiny.py"
     data_set.write_text(DATA_SET)
     data_set.with_name("expert.tiny.pg.sql").write_text(
+        "-- made by hand; without tools\n"
         "create index concurrently on parcel(depot_id, id);\ndrop index concurrently parcel_note;\n"
     )
     built = judging.Judge(server, data_set, tmp_path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation
+from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation, Shape
 from perfwright.agents.database.balance import few_writes
 from perfwright.agents.database.postgresql.knobs import MEMORY_KNOBS
 from perfwright.agents.database.postgresql.probes.answers import TooSlowError, differs
@@ -32,6 +33,8 @@ CHECK_SHAPE_LIMIT_S = 1.5
 COUNT_LIMIT_S = 10.0
 COUNT_SAMPLES = 4
 PRESSED_SAMPLES = 2
+RACES = 3  # of a statement that does more work, to see whether it takes longer as well
+SLOWER = 1.05
 SLOW_MS = 100.0  # of such statements one sample is counted
 
 
@@ -269,15 +272,25 @@ class PostgresBench:
         shapes = {o.shape.id: o.shape for o in self._affected}
         for identifier, work in after.items():
             shape, rise = shapes[identifier], work - before[identifier]
-            if work > WORK_TOLERANCE * before[identifier] and rise > max(
-                material, MIN_WORK * shape.calls
-            ):
+            floor = max(material, MIN_WORK * shape.calls)
+            risen = work > WORK_TOLERANCE * before[identifier] and rise > floor
+            if risen and self._is_slower(shape):
                 ratio = work / max(before[identifier], 1.0)
                 detail = f"{ratio:.1f} times the work for: {shape.text[:120]}"
                 return Guardrail(name="plans", passed=False, detail=detail)
         return Guardrail(
             name="plans", passed=True, detail=f"no worse plan among {len(after)} statements"
         )
+
+    def _is_slower(self, shape: Shape) -> bool:
+        """Whether the clock, too, says that a statement got dearer with the change."""
+        (sample,) = spread(shape.samples, 1)
+        best: dict[Arm, float] = dict.fromkeys(Arm, math.inf)
+        for _ in range(RACES):
+            for arm in Arm:
+                run = self._replayers[arm].time(sample, limit_s=COUNT_LIMIT_S)
+                best[arm] = min(best[arm], run.seconds)
+        return best[Arm.B] > SLOWER * best[Arm.A]
 
 
 _STRUCTURE = """

@@ -160,7 +160,7 @@ class PostgresEngine:
         """Build the change against the real database."""
         from perfwright.experiments.changes import PostgresChange
 
-        return PostgresChange(self._target, change)
+        return PostgresChange(self._target.location, change)
 
     def close(self) -> None:
         """Remove the copies; idempotent."""
