@@ -105,10 +105,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="pairs for each kept change's writes")
     parser.add_argument("--budget", default="5m", help="of perfwright optimize")
     parser.add_argument("--scope", default="quick-win", choices=("quick-win", "comprehensive"))
-    parser.add_argument("--parts", default=",".join(PARTS), help="which of the further parts")
-    parser.add_argument("--quick", action="store_true", help="one round, none of the further parts")
+    parser.add_argument("--parts", help=f"which of the further parts; default: {','.join(PARTS)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round; no further parts by default"
+    )
     arguments = parser.parse_args()
-    arguments.parts = [] if arguments.quick else [one for one in arguments.parts.split(",") if one]
+    if arguments.parts is None:
+        arguments.parts = "" if arguments.quick else ",".join(PARTS)
+    arguments.parts = [one for one in arguments.parts.split(",") if one]
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"--parts knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")

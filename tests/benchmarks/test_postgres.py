@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(module, "DEBIAN", tmp_path / "library")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv(module.REQUIRED, raising=False)
+    monkeypatch.delenv(module.CHOSEN, raising=False)
     return module
 
 
@@ -42,6 +44,15 @@ def test_a_client_without_a_server_does_not_count(postgres: ModuleType) -> None:
 def test_programs_on_path_do(postgres: ModuleType, tmp_path: Path) -> None:
     folder = put_programs(tmp_path / "bin")
     assert postgres.find_programs() == folder
+
+
+def test_chosen_programs_come_first(
+    postgres: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_programs(postgres.DEBIAN / "17" / "bin")
+    chosen = put_programs(tmp_path / "own")
+    monkeypatch.setenv(postgres.CHOSEN, f"{tmp_path / 'gone'}{os.pathsep}{chosen}")
+    assert postgres.find_programs() == chosen
 
 
 def test_without_programs_the_error_says_what_installs_them(postgres: ModuleType) -> None:

@@ -1,7 +1,8 @@
 """Constant conditions of PostgreSQL: what they leave, what they fix, and whether two are equal.
 
 PostgreSQL shows a stored condition or expression in words of its own: with casts and parentheses
-that nobody wrote, `= ANY (ARRAY[...])` for IN, and `>=` with `<=` for BETWEEN.
+that nobody wrote, `= ANY (ARRAY[...])` for IN, `>=` with `<=` for BETWEEN, and before version 14
+`timezone(zone, x)` for AT TIME ZONE.
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ def _simplified(node: exp.Expr) -> exp.Expr:
         case exp.NEQ(expression=exp.Anonymous()) if node.expression.name.lower() == "all":
             inside = _membership(node.this, node.expression.expressions[0])
             found = exp.Not(this=inside) if inside is not None else None
+        case exp.Anonymous(expressions=[zone, time]) if node.name.lower() == "timezone":
+            found = exp.AtTimeZone(this=time, zone=zone)
         case _:
             pass
     return found if found is not None else node

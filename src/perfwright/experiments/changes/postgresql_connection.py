@@ -29,11 +29,9 @@ def signature() -> str:
 
 
 def is_orphan(application_name: str) -> bool:
-    """Whether a connection belongs to a perfwright of this machine that is gone, or is a lost one
-    of our own: a process makes one change at a time.
-    """
+    """Whether a connection belongs to a perfwright of this machine that is gone."""
     if application_name == signature():
-        return True
+        return True  # a lost one of our own: a process makes one change at a time
     match = re.fullmatch(rf"{NAME} (\d+)@(\w+)", application_name)
     return match is not None and match[2] == _machine() and not is_alive(int(match[1]))
 

@@ -31,8 +31,22 @@ SETTINGS = {
 }
 
 
-def ran(ms: float = 100.0, **strain: float) -> Observation:
-    return replace(read(), cost=Cost(ms=ms, steps=5_000, rows=10, **strain))
+def ran(
+    ms: float = 100.0,
+    *,
+    temp_pages: float = 0.0,
+    jit_functions: float = 0.0,
+    workers: float = 0.0,
+) -> Observation:
+    cost = Cost(
+        ms=ms,
+        steps=5_000,
+        rows=10,
+        temp_pages=temp_pages,
+        jit_functions=jit_functions,
+        workers=workers,
+    )
+    return replace(read(), cost=cost)
 
 
 def server(**changed: str) -> ServerState:
@@ -53,7 +67,7 @@ def found(artifacts: DatabaseArtifacts) -> dict[str, Finding]:
 def test_spilling_reads_want_memory() -> None:
     seen = found(looked_at(server(), ran(temp_pages=2_560.0)))
     assert set(seen) == {"work_mem"}
-    assert "20MiB" in seen["work_mem"].evidence
+    assert "20.0MiB" in seen["work_mem"].evidence
     assert "4.0MiB" in seen["work_mem"].evidence
     assert seen["work_mem"].facts == KnobFacts(knobs=("work_mem", "hash_mem_multiplier"))
 

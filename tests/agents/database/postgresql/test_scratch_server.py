@@ -14,6 +14,7 @@ import pytest
 from perfwright.agents.database.postgresql.probes import scratch_server
 from perfwright.agents.database.postgresql.probes.scratch_server import (
     PREFIX,
+    PROGRAMS_VARIABLE,
     Programs,
     ScratchServer,
     find_programs,
@@ -107,6 +108,22 @@ def test_a_server_that_does_not_start_says_why(programs: Programs) -> None:
 
 
 def test_a_version_that_is_not_installed_is_not_found() -> None:
+    assert find_programs(3) is None
+
+
+def test_programs_in_a_named_folder_come_first(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "bin"
+    own.symlink_to(programs.folder)
+    monkeypatch.setenv(PROGRAMS_VARIABLE, f"{tmp_path / 'gone'}{os.pathsep}{own}")
+    assert find_programs(programs.major) == Programs(folder=own, major=programs.major)
+
+
+def test_a_named_folder_of_another_version_is_passed_over(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROGRAMS_VARIABLE, str(programs.folder))
     assert find_programs(3) is None
 
 

@@ -111,7 +111,7 @@ def test_what_spills_is_given_memory(replayer: Replayer) -> None:
     assert statement.startswith('ALTER ROLE "app" IN DATABASE "shop" SET work_mem TO')
     assert proposal.predicted.ratio < 0.97
     assert "on 1 statement that they affect" in proposal.predicted.basis
-    assert "of 16GiB of memory" in proposal.predicted.basis
+    assert "of 16.0GiB of memory" in proposal.predicted.basis
     assert proposal.because == ("db-1",)
 
 
