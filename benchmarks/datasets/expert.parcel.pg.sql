@@ -13,11 +13,12 @@ create index concurrently p11 on scan using brin (at) with (pages_per_range = 16
 create index concurrently p12 on scan(depot_id, at desc, id desc) where kind = 'exception';
 create index concurrently p13 on address(postcode text_pattern_ops, country);
 create index concurrently p14 on shipment(((created_at at time zone 'UTC')::date));
-create index concurrently p15 on shipment(carrier_id, delivered_at desc nulls last, id);
+create index concurrently p15 on shipment(depot_id, delivered_at desc nulls last, id);
 create index concurrently p16 on "invoiceLine"(shipment_id);
 create index concurrently p17 on shipment using brin (created_at) with (pages_per_range = 16);
 create index concurrently p18 on shipment(weight_g desc, id) where delivered_at is null;
 create index concurrently p19 on shipment(customer_id) where state = 'lost';
+create index concurrently p20 on customer(id) where tier = 'gold' and deleted_at is null;
 drop index concurrently shipment_customer;
 drop index concurrently scan_device;
 drop index concurrently address_customer_b;

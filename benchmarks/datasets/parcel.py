@@ -462,9 +462,9 @@ reads(
 reads(
     "last_delivered",
     40,
-    "select id, delivered_at from shipment where carrier_id = %(c)s"
+    "select id, delivered_at from shipment where depot_id = %(d)s"
     " order by delivered_at desc nulls last, id limit 20",
-    lambda r: {"c": skew(r, CARRIERS)},
+    lambda r: {"d": skew(r, DEPOTS)},
 )
 reads(
     "lines_of_shipment",

@@ -83,6 +83,7 @@ def test_a_value_that_was_never_seen_leaves_nothing() -> None:
         ("\"Name\" LIKE 'a%'", "\"Name\" ~~ 'a%'::text"),
         ("left_at IS NOT NULL", "(left_at IS NOT NULL)"),
         ("\"status\" = 'x'", "status = 'x'::status_type"),
+        ("(at AT TIME ZONE 'UTC')::date", "(timezone('UTC'::text, at))::date"),
     ],
 )
 def test_what_postgresql_shows_is_what_was_written(written: str, shown: str) -> None:

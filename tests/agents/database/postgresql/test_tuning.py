@@ -172,7 +172,34 @@ def test_a_statement_that_fails_is_passed_over(replayer: Replayer) -> None:
     assert tried.total_ms > 0.0
 
 
-def test_compiling_and_workers_are_part_of_what_a_plan_is(replayer: Replayer) -> None:
+def compile_everything(replayer: Replayer) -> None:
+    replayer.connection.execute("SET jit TO on")
+    if replayer.connection.execute("SELECT pg_jit_available()").fetchone() == (False,):
+        pytest.skip("this server cannot compile")
+    for name in ("jit_above_cost", "jit_inline_above_cost", "jit_optimize_above_cost"):
+        replayer.connection.execute(f"SET {name} TO 0")
+
+
+def test_compiling_is_part_of_what_a_plan_is(replayer: Replayer) -> None:
+    sample = Sample(sql="SELECT sum(shop + 1) FROM sales")
+    plain = replayer.plan(sample)
+    compile_everything(replayer)
+    compiled = replayer.plan(sample)
+    assert plain.jit_functions == 0.0
+    assert compiled.jit_functions > 0.0
+    assert compiled.signature != plain.signature
+
+
+def test_compiling_that_does_not_pay_is_switched_off(replayer: Replayer) -> None:
+    compile_everything(replayer)
+    replayer.connection.execute("SET max_parallel_workers_per_gather TO 0")
+    (proposal,) = tuned(replayer, "SELECT sum(shop + 1) FROM sales WHERE id < 500", knobs=("jit",))
+    assert proposal.change.revert == ('ALTER ROLE "app" IN DATABASE "shop" RESET jit',)
+    assert proposal.predicted.ratio < 0.5
+    assert "memory" not in proposal.predicted.basis
+
+
+def test_workers_are_part_of_what_a_plan_is(replayer: Replayer) -> None:
     connection, sample = replayer.connection, Sample(sql="SELECT count(*) FROM sales")
     plain = replayer.plan(sample)
     connection.execute("SET min_parallel_table_scan_size TO 0")
