@@ -43,10 +43,8 @@ STATEMENTS: tuple[str | Since, ...] = (
     "CREATE TABLE event_old PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
     "CREATE TABLE event_new PARTITION OF event FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') "
     "PARTITION BY HASH (id)",
-    "CREATE TABLE event_new_a PARTITION OF event_new "
-    "FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
-    'CREATE TABLE "event_new_Rest" PARTITION OF event_new '
-    "FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    "CREATE TABLE event_new_a PARTITION OF event_new FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+    'CREATE TABLE "event_new_Rest" PARTITION OF event_new FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
     f"INSERT INTO customer SELECT i, 'User' || i || '@example.com', chr(97 + i % 7), "
     f"date '1960-01-01' + i % 9000 FROM generate_series(1, {ROWS // 4}) i",
     'INSERT INTO "My ""Shop"""."Ord er" ("customerId", "select", total, at, tags, data, words) '
@@ -72,13 +70,12 @@ STATEMENTS: tuple[str | Since, ...] = (
     "CREATE INDEX event_kind ON event (kind, at)",
     "CREATE INDEX customer_hash ON customer USING hash (country)",
     'CREATE INDEX broken ON "My ""Shop"""."Ord er" (number)',
-    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
-    '\'"My ""Shop""".broken\'::regclass',
+    'UPDATE pg_index SET indisvalid = false WHERE indexrelid = \'"My ""Shop""".broken\'::regclass',
     'CREATE STATISTICS pairs (dependencies, mcv) ON "customerId", "select" '
     'FROM "My ""Shop"""."Ord er"',
     Since(major=14, sql="CREATE STATISTICS days ON (extract(year FROM born)) FROM customer"),
     'CREATE VIEW open_orders AS SELECT o."Id", c.mail FROM "My ""Shop"""."Ord er" o '
-    "JOIN customer c ON c.id = o.\"customerId\" WHERE o.\"select\" = 'new'",
+    'JOIN customer c ON c.id = o."customerId" WHERE o."select" = \'new\'',
     "CREATE MATERIALIZED VIEW per_country AS SELECT country, count(*) AS n FROM customer GROUP BY 1",
     "CREATE UNIQUE INDEX per_country_key ON per_country (country)",
     Since(major=14, sql="ALTER TABLE customer ALTER COLUMN country SET COMPRESSION pglz"),
@@ -135,7 +132,7 @@ def reads(major: int) -> Iterator[str]:
     for i in range(1, 26):
         yield f'SELECT "Id", total FROM {ORDER} WHERE "customerId" = {i} ORDER BY at DESC'
         yield f"SELECT id FROM customer WHERE lower(mail) = 'user{i}@example.com'"
-        yield f"SELECT count(*) FROM {ORDER} WHERE data @> '{{\"sku\": \"s{i}\"}}'"
+        yield f'SELECT count(*) FROM {ORDER} WHERE data @> \'{{"sku": "s{i}"}}\''
         yield f"SELECT \"Id\" FROM {ORDER} WHERE tags @> ARRAY['t{i}']"
         yield (
             f"SELECT count(*) FROM {ORDER} WHERE (at AT TIME ZONE 'UTC')::date = "
@@ -143,7 +140,7 @@ def reads(major: int) -> Iterator[str]:
         )
         yield f"SELECT kind, body FROM event WHERE id = {i * 7}"
         yield f"SELECT count(*) FROM event WHERE at >= date '2025-03-01' + {i} AND body LIKE 'b%'"
-        yield f"SELECT mail FROM open_orders WHERE \"Id\" = {i * 50}"
+        yield f'SELECT mail FROM open_orders WHERE "Id" = {i * 50}'
         yield f"SELECT n FROM per_country WHERE country = '{chr(97 + i % 7)}'"
         if major >= 18:
             yield f"SELECT id FROM newest WHERE n2 = {i * 2}"
@@ -153,7 +150,7 @@ def reads(major: int) -> Iterator[str]:
 def writes(major: int) -> Iterator[str]:
     """Yield statements that write."""
     for i in range(1, 26):
-        yield f"UPDATE {ORDER} SET total = total + 1 WHERE \"Id\" = {i * 3}"
+        yield f'UPDATE {ORDER} SET total = total + 1 WHERE "Id" = {i * 3}'
         yield (
             f'INSERT INTO {ORDER} ("customerId", "select", total, at) '
             f"VALUES ({i}, 'new', {i}, now()) RETURNING \"Id\""

@@ -40,6 +40,7 @@ from _wide_schema import (
 
 from perfwright.agents.database import DatabasePerformanceAgent
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.postgresql.probes import logs
 from perfwright.agents.database.postgresql.probes.catalog import read_catalog
 from perfwright.agents.database.postgresql.probes.connection import open_target
 from perfwright.agents.database.postgresql.probes.literals import collect_workload
@@ -47,12 +48,12 @@ from perfwright.agents.database.postgresql.probes.scratch_server import find_pro
 from perfwright.agents.database.postgresql.probes.server import read_server
 from perfwright.agents.database.postgresql.workload import Collected
 from perfwright.agents.database.server import ServerState
-from perfwright.core import Arm, Outcome, Scope, SystemClock, parse_target
+from perfwright.core import Arm, Scope, SystemClock, parse_target
 from perfwright.experiments.changes import PostgresChange, spec_from_postgresql_sql
 
 DATABASE = "shop"
 CLOCK = SystemClock()
-GRANT = re.compile(r"(?:GRANT|CREATE EXTENSION)\b[^;()]*")
+GRANT = re.compile(r"GRANT .+? TO \"\w+\"|CREATE EXTENSION \w+")
 COPY_NOTE = "nothing can be proven without a copy"
 INDEXES = (
     "SELECT p.*, obj_description(c.oid, 'pg_class'), i.indisvalid FROM pg_indexes p JOIN pg_class c "
@@ -69,12 +70,12 @@ OBJECTS = (
 SETTINGS = "SELECT setrole::regrole::text, setconfig FROM pg_db_role_setting ORDER BY 1"
 CHANGES = {
     "index": f"CREATE INDEX pw_a ON {ORDER} (number) INCLUDE (total) WHERE total > 5",
-    "expression": "CREATE INDEX pw_b ON customer (lower(mail), (born AT TIME ZONE 'UTC'))",
+    "expression": f"CREATE INDEX pw_b ON {ORDER} (lower(number::text), (at AT TIME ZONE 'UTC'))",
     "gin": f"CREATE INDEX pw_c ON {ORDER} USING gin (tags)",
     "partitioned": "CREATE INDEX pw_d ON event (body)",
     "drop": 'DROP INDEX "My ""Shop""".order_mail',
     "drop partitioned": "DROP INDEX event_kind",
-    "statistics": f'CREATE STATISTICS pw_s ON number, total FROM {ORDER}; ANALYZE {ORDER}',
+    "statistics": f"CREATE STATISTICS pw_s ON number, total FROM {ORDER}; ANALYZE {ORDER}",
     "setting": f"ALTER ROLE {APP} SET random_page_cost = '1.3'",
 }
 
@@ -164,7 +165,7 @@ def schema_is_read(stage: Stage) -> Sequence[str]:
     assert [i.name for i in catalog.indexes if not i.valid] == ["broken"]
     day = catalog.index("order_day")
     assert day is not None and day.keys[0].column is None
-    wanted = {"My \"Shop\".pairs"} if stage.major < 14 else {"My \"Shop\".pairs", "public.days"}
+    wanted = {'My "Shop".pairs'} if stage.major < 14 else {'My "Shop".pairs', "public.days"}
     assert {s.name.rpartition(".")[2] for s in catalog.extended_statistics} == {
         n.rpartition(".")[2] for n in wanted
     }, catalog.extended_statistics
@@ -256,6 +257,7 @@ def role_helps(stage: Stage, role: str) -> Sequence[str]:
 
 
 def everything_noted(stage: Stage, role: str) -> list[str]:
+    logs._is_local = lambda _connection: False  # noqa: SLF001 - the file may be another machine's
     url = stage.url(user=role)
     _, notes = server_of(url)
     catalog_of(url)
@@ -291,9 +293,7 @@ def nobody_sees(stage: Stage) -> Sequence[str]:
 
 @contextmanager
 def agent_of(stage: Stage, database: str = DATABASE) -> Iterator[DatabasePerformanceAgent]:
-    agent = DatabasePerformanceAgent(
-        stage.url(database), workload=stage.workload, propose_s=20.0
-    )
+    agent = DatabasePerformanceAgent(stage.url(database), workload=stage.workload, propose_s=20.0)
     try:
         yield agent
     finally:
@@ -313,16 +313,12 @@ def copy_is_equal(stage: Stage) -> Sequence[str]:
             for query in OBJECTS:
                 there = connection.execute(query.encode()).fetchall()
                 here = stage.ask(query)
-                # A broken index is made whole in the copy: nobody could tell how far it got.
-                assert strip(there) == strip(here), (set(strip(there)) ^ set(strip(here)))
+                here = [row for row in here if "broken" not in row]  # pg_dump passes over it
+                assert there == here, set(there) ^ set(here)
             for name in ("customer", ORDER, "event", "per_country", "booking"):
                 count = f"SELECT count(*) FROM {name}"
                 assert connection.execute(count.encode()).fetchone() == stage.ask(count)[0], name
     return ()
-
-
-def strip(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [row[:-1] if isinstance(row[-1], bool) else row for row in rows]
 
 
 def workload_runs(stage: Stage) -> Sequence[str]:
@@ -367,8 +363,8 @@ def whole_run_works(stage: Stage) -> Sequence[str]:
     ]
     done = run([*command, *optimize], capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, (done.returncode, done.stderr[-1500:])
-    outcomes = re.findall(r'"outcome": "(\w+)"', done.stdout)
-    assert Outcome.KEPT in outcomes, outcomes
+    outcomes = re.findall(r'"verdict": "(\w+)"', done.stdout)
+    assert "kept" in outcomes, (outcomes, done.stdout[-800:])
     assert [stage.ask(query) for query in (*OBJECTS, SETTINGS)] != before
     undone = run([*command, "undo", "--all", *options], capture_output=True, text=True, check=False)
     assert undone.returncode == 0, undone.stderr[-1500:]
@@ -391,7 +387,10 @@ def changes_are_undone(stage: Stage) -> Sequence[str]:
         for _ in range(2):
             change.revert()
         after = [stage.ask(query) for query in queries]
-        assert after == before, (name, [set(map(str, a)) ^ set(map(str, b)) for a, b in zip(after, before)])
+        assert after == before, (
+            name,
+            [set(map(str, a)) ^ set(map(str, b)) for a, b in zip(after, before)],
+        )
     return ()
 
 
@@ -448,8 +447,8 @@ def not_loaded(stage: Stage) -> Sequence[str]:
 
 
 CHECKS: dict[str, Check] = {
-    "schema": schema_is_read,
     "server": server_is_read,
+    "schema": schema_is_read,
     "counters": counters_are_read,
     "workload file": file_is_read,
     "copy": copy_is_equal,

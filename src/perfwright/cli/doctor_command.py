@@ -9,7 +9,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,37 +16,34 @@ import click
 from rich.text import Text
 
 from perfwright._version import __version__
+from perfwright.cli.checks import Check
 from perfwright.cli.console import ERROR, MET, output, print_json
 from perfwright.cli.options import json_option, ledger_option
-from perfwright.container import open_workspace
-from perfwright.core import PerfwrightError, SystemClock, format_size
+from perfwright.cli.postgresql_checks import program_checks, server_checks
+from perfwright.container import open_workspace, resolve
+from perfwright.core import PerfwrightError, SystemClock, TargetKind, format_size
 
 _BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool
-    found: str
-    needed_for: str = ""
-    remedy: str = ""
-    """The command that adds what is missing."""
-    required: bool = False
-
-
 @click.command("doctor")
+@click.argument("target", required=False)
 @ledger_option
 @json_option
-def command(*, ledger: str | None, as_json: bool) -> int:
+def command(target: str | None, *, ledger: str | None, as_json: bool) -> int:
     """Say what is installed and reachable, and how to add what is missing.
 
+    With TARGET also what a run on it would find: whether it can be read, and of a PostgreSQL
+    server what the role may do, which extensions there are, and where a copy could be made.
+
     Exit code 2 when something is missing that every run needs.
-    """
-    checks = [*_core(ledger), *_optional()]
+
+    \b
+    perfwright doctor
+    perfwright doctor postgresql://perfwright@127.0.0.1/shop
+    """  # noqa: D301 - click looks for the character, which a raw string has not
+    checks = [*_core(ledger), *_optional(), *(_target(target) if target is not None else ())]
     if as_json:
         rows = [{name: getattr(check, name) for name in Check.__slots__} for check in checks]
         print_json({"schema": "perfwright/doctor/1", "version": __version__, "checks": rows})
@@ -103,7 +99,9 @@ def _optional() -> Iterator[Check]:
         needed_for="the front-end agent",
         remedy="install your system's chromium package",
     )
-    yield _library("psycopg", needed_for="PostgreSQL targets and ledgers")
+    yield _library("psycopg", needed_for="PostgreSQL targets and ledgers", extra="postgres")
+    yield _library("optuna", needed_for="searching PostgreSQL's settings", extra="tuning")
+    yield from program_checks()
     yield _library("redis", needed_for="the shared cache and limits")
     yield _library("distributed", needed_for="runs on several machines")
     keys = [key for key in _KEYS if os.environ.get(key)]
@@ -116,14 +114,31 @@ def _optional() -> Iterator[Check]:
     )
 
 
-def _library(name: str, *, needed_for: str) -> Check:
+def _target(text: str) -> Iterator[Check]:
+    """What a run on this target would find; the rest of the list stands whatever is wrong here."""
+    try:
+        assignment = resolve(text)
+    except PerfwrightError as error:
+        yield Check(name="target", ok=False, found=str(error), required=True)
+        return
+    if assignment.target.kind is TargetKind.POSTGRESQL:
+        yield from server_checks(assignment.target, scratch_url=assignment.scratch_url)
+    elif assignment.target.kind is TargetKind.SQLITE:
+        size = format_size(assignment.target.path.stat().st_size)
+        yield Check(name="target", ok=True, found=f"{assignment.target}, {size}")
+    else:
+        found = f"no agent can look at a target of the kind {assignment.target.kind} yet"
+        yield Check(name="target", ok=False, found=found, required=True)
+
+
+def _library(name: str, *, needed_for: str, extra: str = "") -> Check:
     ok = find_spec(name) is not None
     return Check(
         name=name,
         ok=ok,
         found="installed" if ok else "not installed",
         needed_for=needed_for,
-        remedy=f"pip install {name}",
+        remedy=f"pip install 'perfwright[{extra}]'" if extra else f"pip install {name}",
     )
 
 

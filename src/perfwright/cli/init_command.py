@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import click
 
 from perfwright.cli.console import ERROR, MET, messages, output, show_error
 from perfwright.container import FILE_NAME
 from perfwright.core import ConfigError
-from perfwright.core.target import SQLITE_MAGIC
+from perfwright.core.target import SQLITE_MAGIC, password_of
 
 _DEEPEST = 3
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 _DATABASE_ENDINGS = frozenset({".db", ".sqlite", ".sqlite3", ".db3"})
 _LEDGER_TABLE = "perfwright_meta"
+_VARIABLE = "DATABASE_URL"
+_SCHEMES = frozenset({"postgresql", "postgres"})
+_SCRATCH = '# scratch = "postgresql://..."  # where copies may be made; else a private server here'
 _WORKLOAD_NAMES = ("workload.jsonl", "workload.sql", "queries.sql")
 
 
@@ -32,16 +35,23 @@ _WORKLOAD_NAMES = ("workload.jsonl", "workload.sql", "queries.sql")
 def command(folder: Path, *, yes: bool, force: bool) -> int:
     """Look at a project and write perfwright.toml.
 
-    Prints what was inferred; --yes writes it. Every later run reads that file and needs no
-    inference.
+    Finds SQLite files, and a PostgreSQL server that DATABASE_URL names. Prints what was inferred;
+    --yes writes it, never with a password. Every later run reads that file and needs no inference.
     """
     databases = sorted(find_databases(folder), key=lambda path: (-path.stat().st_size, path))
-    text = render(folder, databases)
+    server = server_url(os.environ)
+    text = render(folder, databases, server=server)
     output().print(text, markup=False, soft_wrap=True, end="")
-    if not databases:
+    if server is not None and password_of(os.environ[_VARIABLE]):
+        messages().print(
+            f"The password in {_VARIABLE} is not written down: set PGPASSWORD, or name it in "
+            "~/.pgpass",
+            markup=False,
+        )
+    if not databases and server is None:
         show_error(
-            f"no SQLite database was found within {_DEEPEST} folders of {folder}; "
-            "write its place into [database] url by hand"
+            f"no SQLite database was found within {_DEEPEST} folders of {folder}, and no "
+            f"PostgreSQL URL in {_VARIABLE}; write one into [database] url by hand"
         )
         return ERROR
     place = folder / FILE_NAME
@@ -51,6 +61,31 @@ def command(folder: Path, *, yes: bool, force: bool) -> int:
     _write(place, text, force=force)
     messages().print(f"wrote {place}. Next: perfwright optimize {folder}", markup=False)
     return MET
+
+
+def server_url(environment: Mapping[str, str]) -> str | None:
+    """The PostgreSQL database that the environment names, without its password."""
+    text = environment.get(_VARIABLE, "").strip()
+    scheme, found, rest = text.partition("://")
+    if not found or scheme.partition("+")[0] not in _SCHEMES:  # as in postgresql+psycopg://
+        return None
+    try:
+        return _without_password(f"postgresql://{rest}")
+    except ValueError:  # no URL at all
+        return None
+
+
+def _without_password(url: str) -> str:
+    """Leave out whatever holds a password: it would be masked, and a mask connects to nothing."""
+    parts = urlsplit(url)
+    user, _, _ = parts.netloc.rpartition("@")[0].partition(":")
+    host = parts.netloc.rpartition("@")[2]
+    query = "&".join(
+        each
+        for each in parts.query.split("&")
+        if not each.startswith(("password=", "sslpassword="))
+    )
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host, query=query))
 
 
 def find_databases(folder: Path) -> Iterator[Path]:
@@ -92,10 +127,14 @@ def _is_ledger(path: Path) -> bool:
     return found is not None
 
 
-def render(folder: Path, databases: list[Path]) -> str:
+def render(folder: Path, databases: list[Path], *, server: str | None = None) -> str:
     """Write a configuration as text; what was not found stands there as a comment."""
     lines = ["[database]"]
-    if databases:
+    if server is not None:
+        lines.append(f"url = {_quoted(server)}  # {_VARIABLE}")
+        lines += [f"# also found: {path.relative_to(folder)}" for path in databases]
+        lines.append(_SCRATCH)
+    elif databases:
         lines.append(f"url = {_quoted('sqlite:///' + str(databases[0].relative_to(folder)))}")
         lines += [f"# also found: {path.relative_to(folder)}" for path in databases[1:]]
     else:
@@ -103,6 +142,9 @@ def render(folder: Path, databases: list[Path]) -> str:
     workload = next((name for name in _WORKLOAD_NAMES if (folder / name).is_file()), None)
     if workload:
         lines.append(f"workload = {_quoted(workload)}")
+    elif server is not None:
+        lines.append("# none found; without one the server's own statistics tell what it is asked")
+        lines.append('# workload = "workload.jsonl"')
     else:
         lines.append("# none found; to record one: perfwright record -- YOUR COMMAND")
         lines.append('# workload = "workload.jsonl"')

@@ -22,6 +22,7 @@ from perfwright.core import (
     parse_goal,
     parse_target,
     password_of,
+    without_password,
 )
 
 WRITE_METRIC = "write_time"
@@ -54,6 +55,7 @@ def resolve(
         TargetError: If there is nothing that an agent can look at.
         ConfigError: If a setting cannot be used.
         GrammarError: If a guardrail does not parse.
+        MissingExtraError: If the driver of the target is not installed.
     """
     target = parse_target(text)
     database_url = text
@@ -70,6 +72,8 @@ def resolve(
         target = _database_of(target, config.database.url)
         database_url = config.database.url or text
         scratch_url = scratch_url or config.database.scratch
+    if target.kind is TargetKind.POSTGRESQL:
+        _refuse_bad_urls(target, scratch_url)
     password = password_of(database_url) if target.kind is TargetKind.POSTGRESQL else None
     if password is not None:
         os.environ["PGPASSWORD"] = password
@@ -82,6 +86,21 @@ def resolve(
         write_tolerance=_write_tolerance(guardrails),
         scratch_url=scratch_url,
     )
+
+
+def _refuse_bad_urls(target: Target, scratch_url: str | None) -> None:
+    """Refuse what the driver would not understand, before the server is asked anything."""
+    from perfwright.agents.database.postgresql.probes.connection import refuse_bad_url
+
+    refuse_bad_url(target.location, field="target")
+    if scratch_url is None:
+        return
+    if not scratch_url.startswith(("postgresql://", "postgres://")):
+        problem = "must be the URL of a PostgreSQL database: postgresql://USER@HOST/DATABASE"
+        raise ConfigError(
+            field="--scratch-url", value=without_password(scratch_url), problem=problem
+        )
+    refuse_bad_url(scratch_url, field="--scratch-url")
 
 
 GOAL_METRICS = ("p50", "p95", "p99", "mean", "workload_time", "read_time", "write_time")

@@ -169,9 +169,11 @@ def with_present_inverse(entry: ChangeEntry) -> ChangeEntry:
     Raises:
         ForbiddenChangeError: If the target has what the change would make, or lacks what it drops.
         UnreadableTargetError: If the target cannot be read.
+        MissingExtraError: If the driver of the target is not installed.
     """
     target = parse_target(entry.target)
     if target.kind is TargetKind.POSTGRESQL and entry.spec.kind in KINDS_POSTGRESQL:
+        require_driver()
         present = spec_from_postgresql_sql(target.location, ";\n".join(entry.spec.apply))
         spec = replace(entry.spec, apply=present.apply, revert=present.revert)
         return replace(entry, spec=spec)
@@ -187,8 +189,10 @@ def spec_of_script(target: Target, script: str) -> ChangeSpec:
     Raises:
         ForbiddenChangeError: If it holds something that is never done, or cannot be taken back.
         UnreadableTargetError: If the target cannot be read.
+        MissingExtraError: If the driver of the target is not installed.
     """
     if target.kind is TargetKind.POSTGRESQL:
+        require_driver()
         return spec_from_postgresql_sql(target.location, script)
     return spec_from_sql(target.path, script)
 

@@ -48,8 +48,8 @@ class DatabasePerformanceAgent:
         write_tolerance: How much dearer the writes may get, 0 to 1: a guardrail.
         propose_s: Seconds of processor time that `propose` may spend on trial builds.
         scratch: Folder for the copies; None: the system's.
-        scratch_url: URL of a PostgreSQL database that may be overwritten with a copy of the
-            target; None: databases beside the target, where its role may create some.
+        scratch_url: URL of a PostgreSQL database on whose server copies may be made; None: a
+            private server on this machine, else beside the target, where its role may create some.
         clock: The time.
 
     Raises:
@@ -209,8 +209,15 @@ class DatabasePerformanceAgent:
 
         Raises:
             ConfigError: If none of it can be executed.
+            TargetError: If a server told no statements, or there is no copy to execute them on.
         """
         artifacts = self.artifacts
+        if self.target.kind is TargetKind.POSTGRESQL and artifacts.workload is None:
+            raise TargetError(
+                target=str(self.target),
+                problem="nothing can be proven, since no statement could be run on a copy",
+                remedy="the notes of the run say what is missing",
+            )
         if not any(o.cost is not None for o in artifacts.workload or ()):
             raise ConfigError(
                 field="workload",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
@@ -23,6 +24,17 @@ class Balance:
     def writes_dominate(self) -> bool:
         """Whether there are more writes than reads."""
         return self.writes > self.reads
+
+    @property
+    def demand(self) -> float:
+        """How many times its write cost an index has to bring: more, the more writes dominate.
+
+        One slow read among hundreds of inserts is a report that somebody ran; the inserts come
+        every day, and a log may show one row of each batch.
+        """
+        if not self.writes_dominate:
+            return 1.0
+        return WARY * math.sqrt(self.writes / max(self.reads, 1))
 
     @property
     def closed(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.balance import WARY, balance_of, few_writes
+from perfwright.agents.database.balance import balance_of, few_writes
 from perfwright.agents.database.catalog import Index
 from perfwright.agents.database.definitions import Definition, read_definition
 from perfwright.agents.database.proposals import removal_proposal
@@ -16,6 +16,7 @@ from perfwright.agents.database.whatif import Choice, Deadline, Greedy, Option, 
 from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
+MAX_PAGE_GROWTH = 0.09  # of the buffers of all writes; their time, with its fixed part, grows less
 NEED_NO_TRIAL = frozenset({"page-cache", "session-settings"})
 """Steps do not tell; their own trials are by the clock."""
 SECOND_LOOK = frozenset({"covering-index", "merged-index"})
@@ -62,6 +63,8 @@ def choose(
 
 def _rules(artifacts: DatabaseArtifacts) -> Rules:
     rules = Rules(database_bytes=artifacts.catalog.size_bytes)
+    if artifacts.catalog.dialect == "postgres":
+        rules.max_write_growth = MAX_PAGE_GROWTH
     if few_writes(artifacts):
         rules.max_write_growth = math.inf
     return rules
@@ -99,7 +102,7 @@ def _option(artifacts: DatabaseArtifacts, proposal: Proposal) -> Option:
         table=table,
         expected_ms=proposal.predicted.gain,
         wave=int(proposal.remedy in SECOND_LOOK),
-        demand=WARY if balance_of(artifacts, table).writes_dominate else 1.0,
+        demand=balance_of(artifacts, table).demand,
     )
 
 

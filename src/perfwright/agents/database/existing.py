@@ -23,15 +23,19 @@ def exists(design: IndexDesign, catalog: Catalog) -> bool:
 
 
 def _holds(index: Index, design: IndexDesign) -> bool:
-    if not index.valid or index.method != design.method or len(index.keys) != len(design.keys):
+    """Whether the index begins as the design: it serves the same searches, at some more width."""
+    if not index.valid or index.method != design.method or len(index.keys) < len(design.keys):
+        return False
+    if design.method != "btree" and len(index.keys) != len(design.keys):
         return False
     wanted = frozenset(part for condition in design.where for part in canonical(condition))
     there = canonical(index.where) if index.where else frozenset[str]()
-    if wanted != there or not set(design.included) <= set(index.included):
+    held = {*index.included, *(key.column for key in index.keys)}
+    if wanted != there or not set(design.included) <= held:
         return False
     if design.method != "btree":  # the order of the keys means nothing
         return all(any(_alike(k, wish) for k in index.keys) for wish in design.keys)
-    pairs = list(zip(index.keys, design.keys, strict=True))
+    pairs = list(zip(index.keys, design.keys, strict=False))
     return all(_alike(*pair) for pair in pairs) and _ordered_alike(pairs)
 
 

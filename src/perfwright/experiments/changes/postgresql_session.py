@@ -74,7 +74,7 @@ class Session:
     @property
     def is_lost(self) -> bool:
         """Whether the server has gone away, or has put us out."""
-        return self.work.closed or self.side.closed
+        return self.work.broken or self.side.broken  # closed is also what we close ourselves
 
     def run_watched(self, sql: str) -> None:
         """Run a statement that may take long, and cancel it when it stands in anybody's way.

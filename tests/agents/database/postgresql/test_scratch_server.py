@@ -94,7 +94,7 @@ def test_what_a_dead_owner_left_is_swept_up(
 ) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    monkeypatch.setattr(scratch_server, "_parent", lambda: tmp_path)
+    monkeypatch.setattr(scratch_server, "servers_folder", lambda: tmp_path)
     left, mine = tmp_path / f"{PREFIX}{dead.pid}-x", tmp_path / f"{PREFIX}{own_pid()}-x"
     left.mkdir()
     mine.mkdir()

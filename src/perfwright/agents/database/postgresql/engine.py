@@ -77,6 +77,7 @@ class PostgresEngine:
                 settings=looked.place.session,
                 clock=self._clock,
                 progress=progress,
+                source=str(self._workload) if self._workload else None,
             )
         except BaseException:
             self.close()

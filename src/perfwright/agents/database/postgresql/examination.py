@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts, Shape
 from perfwright.agents.database.choosing import choose
+from perfwright.agents.database.postgresql.batching import batched
 from perfwright.agents.database.postgresql.probes.copies import BASE, Copies
 from perfwright.agents.database.postgresql.probes.observation import Observer, literal_samples
 from perfwright.agents.database.postgresql.probes.replay import Replayer, settle
+from perfwright.agents.database.postgresql.probes.reviving import with_living_rows
 from perfwright.agents.database.postgresql.probes.trials import ScratchTrials
 from perfwright.agents.database.postgresql.probes.tuning import tune, tuning_note
 from perfwright.agents.database.postgresql.settling import settling_statements
@@ -26,6 +28,7 @@ def observe(
     settings: tuple[str, ...],
     clock: Clock,
     progress: Progress,
+    source: str | None = None,
 ) -> DatabaseArtifacts:
     """Run the statements of a workload on a copy of the copy, which is thrown away.
 
@@ -36,26 +39,31 @@ def observe(
         settings: Statements for the session.
         clock: The time.
         progress: Told about each statement.
+        source: The file that they come from; None: the server.
 
     Raises:
         ConfigError: If none of the statements runs.
     """
     with copies.open(BASE, settings=settings) as connection:
         literal = tuple(
-            replace(shape, samples=tuple(literal_samples(shape.samples, connection)))
+            batched(replace(shape, samples=tuple(literal_samples(shape.samples, connection))))
             for shape in shapes
         )
         settle(connection, settling_statements(literal))
+        shapes, revived = with_living_rows(literal, connection, catalog=artifacts.catalog)
     copies.create(TRIAL, template=BASE)
     replayer = Replayer(copies.open(TRIAL, settings=settings), clock=clock)
     try:
         observer = Observer(replayer=replayer, catalog=artifacts.catalog)
         seen = observer.observe(shapes, progress)
         if not any(o.cost is not None for o in seen) and any(s.samples for s in shapes):
-            problem = f"none of its statements runs on this database: {seen[0].problem}"
-            raise ConfigError(field="workload", value=None, problem=problem)
+            problem = (
+                f"none of its statements runs on this database: {seen[0].problem}; "
+                "was it recorded from another one?"
+            )
+            raise ConfigError(field="workload", value=source, problem=problem)
         found = replace(artifacts, workload=seen, term_counts=observer.term_counts(seen))
-        notes = (*problems(seen), *few_writes_note(seen), *tuning_note(found))
+        notes = (*revived, *problems(seen), *few_writes_note(seen), *tuning_note(found))
         return replace(found, notes=(*artifacts.notes, *notes))
     finally:
         replayer.close()

@@ -14,7 +14,12 @@ from perfwright.agents.database.postgresql.probes.connection import (
     target_errors,
 )
 from perfwright.agents.database.postgresql.probes.copies import BASE
-from perfwright.agents.database.postgresql.probes.copying import Copied, copy_database
+from perfwright.agents.database.postgresql.probes.copying import (
+    Copied,
+    copy_database,
+    reading_permission,
+    unreadable,
+)
 from perfwright.agents.database.postgresql.probes.literals import collect_workload
 from perfwright.agents.database.postgresql.probes.place import Place, find_place
 from perfwright.agents.database.postgresql.probes.roles import as_the_workload
@@ -104,7 +109,12 @@ def _copy(
     progress: Progress,
 ) -> tuple[Place | None, tuple[str, ...], float]:
     """Find a place and fill it; returns it with notes and the seconds that the target was read."""
-    found = find_place(target, reader, catalog=catalog, scratch_url=scratch_url, owner=owner)
+    found: Place | str
+    if catalog.tables and len(unreadable(reader, catalog)) == len(catalog.tables):
+        permission = reading_permission(reader, catalog.tables, major=catalog.major)
+        found = f"the role may read none of the tables; to allow it: {permission}"
+    else:
+        found = find_place(target, reader, catalog=catalog, scratch_url=scratch_url, owner=owner)
     if isinstance(found, str):
         return None, (f"nothing can be proven without a copy: {found}",), 0.0
     try:

@@ -23,8 +23,8 @@ _SIGN = re.compile(
 _ITEM = r"\?(?:::[\w.]+(?:\[\])?)?"
 _LIST = re.compile(rf"([(\[])\s*{_ITEM}(?:\s*,\s*{_ITEM})+\s*([)\]])")
 _ROWS = re.compile(
-    r"(?<=\bvalues )(\((?:[^()]|\([^()]*\))*\))\+?(?:\s*,\s*\((?:[^()]|\([^()]*\))*\)\+?)+"
-)
+    r"(?<=\bvalues )(\((?:[^()]|\([^()]*\))*\))\+?(?:\s*,\s*\((?:[^()]|\([^()]*\))*\)\+?)*"
+)  # one row as well: a log may show one of each batch
 _TYPES = (
     r"date|time(?:stamp)?(?:tz)?(?:\s+with(?:out)?\s+time\s+zone)?|json|jsonb|text|uuid|inet|bool"
     r"|boolean|numeric|bytea|tsquery|tsvector|point|box"

@@ -189,15 +189,17 @@ def with_order(shapes: Iterable[Shape], repetitions: Mapping[str, Repetition]) -
 
 
 def with_times(shapes: Iterable[Shape], totals: Iterable[Total]) -> tuple[Shape, ...]:
-    """Give the shapes of a file the times that the server counted, where the file has none."""
+    """Give the shapes of a file what the server counted, and its times where the file has none."""
     known = {total.key: total for total in _merged(totals)}
     return ordered(_timed(shape, known.get(key_of(shape.text))) for shape in shapes)
 
 
 def _timed(shape: Shape, total: Total | None) -> Shape:
-    if total is None or shape.recorded_ms is not None:
+    if total is None:
         return shape
-    return replace(shape, recorded_ms=total.ms / total.calls * shape.calls)
+    share = shape.calls / total.calls
+    recorded_ms = total.ms * share if shape.recorded_ms is None else shape.recorded_ms
+    return replace(shape, recorded_ms=recorded_ms, counters=_part(total.counters, share))
 
 
 def uncovered(shapes: Iterable[Shape], totals: Iterable[Total]) -> tuple[tuple[Total, ...], float]:

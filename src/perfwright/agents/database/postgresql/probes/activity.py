@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from perfwright.agents.database.postgresql.probes.asking import Row, ask, ask_if_possible
+from perfwright.agents.database.postgresql.probes.statements import MARK
 from perfwright.agents.database.server import ConnectionCount, LockChain, Session, WaitEvent
 from perfwright.agents.database.workload.lexing import tokenize
 from perfwright.agents.database.workload.masks import literals, mask
@@ -108,7 +109,7 @@ def watch(connection: Connection, *, watch_s: float, clock: Clock) -> Activity:
     wanted = max(1, round(watch_s / INTERVAL_S))
     while samples < wanted and (samples == 0 or clock.now() - began < watch_s):
         if samples:
-            ask(connection, f"SELECT pg_sleep({INTERVAL_S})")
+            ask(connection, f"SELECT {MARK} pg_sleep({INTERVAL_S})")
         seen.add(ask(connection, _SESSIONS))
         samples += 1
     return Activity(

@@ -40,9 +40,11 @@ _ACTIONS = {
     "n": "SET NULL",
     "d": "SET DEFAULT",
 }
+# PostgreSQL 18 and newer may be told not to enforce one: then no write looks anything up.
 _FOREIGN_KEYS = """
     SELECT conrelid, conkey, confrelid, confkey, confdeltype::text, confupdtype::text
-    FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 ORDER BY conrelid, conname
+    FROM pg_constraint k WHERE contype = 'f' AND conparentid = 0
+        AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY conrelid, conname
 """
 _VIEWS = f"""
     SELECT c.relname, n.nspname, pg_get_viewdef(c.oid), pg_table_is_visible(c.oid)

@@ -108,18 +108,35 @@ def first_line(error: BaseException) -> str:
 def _remedy(text: str) -> str:
     if "password" in text:
         return "set PGPASSWORD, or name the password in ~/.pgpass"
-    if "does not exist" in text:
-        return "check the names of database and role"
-    if "timeout" in text or "refused" in text or "translate host" in text:
-        return "check host and port, and that the server runs"
+    for words, remedy in _REMEDIES.items():
+        if words in text:
+            return remedy
     return "check the URL"
 
 
-def refuse_bad_url(url: str) -> None:
+_UNREACHED = "check host and port, and that the server runs"
+_REMEDIES = {
+    "does not exist": "check the names of database and role",
+    "timeout": _UNREACHED,
+    "refused": _UNREACHED,
+    "resolve host": _UNREACHED,
+    "translate host": _UNREACHED,
+    "No such file": _UNREACHED,
+    "startup parameter": "connect to the server itself, not to a pooler in front of it",
+    "pg_hba.conf": "let the role in from this machine, in the server's pg_hba.conf",
+    "too many": "try again when there are connections left",
+    "remaining connection slots": "try again when there are connections left",
+    "permission denied": "GRANT CONNECT ON DATABASE to the role",
+}
+"""What to do about a refused connection, by words of libpq, the server or PgBouncer."""
+
+
+def refuse_bad_url(url: str, *, field: str) -> None:
     """Refuse a URL that libpq does not understand.
 
     Raises:
         ConfigError: With the reason.
+        MissingExtraError: If psycopg is not installed.
     """
     require_driver()
     import psycopg
@@ -127,4 +144,6 @@ def refuse_bad_url(url: str) -> None:
     try:
         psycopg.conninfo.conninfo_to_dict(url.replace(MASKED, "@"))
     except psycopg.Error as error:
-        raise ConfigError(field="target", value=url, problem=first_line(error)) from None
+        raise ConfigError(
+            field=field, value=without_password(url), problem=first_line(error)
+        ) from None

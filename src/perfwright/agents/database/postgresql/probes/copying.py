@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perfwright.agents.database.catalog import Catalog, Table
@@ -21,6 +21,7 @@ from perfwright.core.units import format_size
 SAMPLE_ABOVE_BYTES = 64 * 2**20  # smaller tables are always copied whole
 VISIBLE_SHARE = 0.5  # the copy of a table is vacuumed when this much of the target's is
 MAX_ERRORS = 5  # named; the rest is counted
+_READ_ALL_DATA = 14  # the first major version with this role
 _BLOCK = 2**16
 _STALL_S = 600.0
 
@@ -86,9 +87,12 @@ def copy_database(
     reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
         snapshot = str(_scalar(reader, "SELECT pg_export_snapshot()"))
-        hidden = _unreadable(reader, catalog)
+        hidden = unreadable(reader, catalog)
+        permission = reading_permission(reader, hidden or catalog.tables, major=catalog.major)
         progress("copying the schema")
-        dump = _Dump(programs, url=source_url, snapshot=snapshot, hidden=hidden)
+        dump = _Dump(
+            programs, url=source_url, snapshot=snapshot, hidden=hidden, permission=permission
+        )
         before, after = dump.section("pre-data"), dump.section("post-data")
         errors = _restore(before, programs=programs, copy_url=copy_url)
         writer = open_database(copy_url)
@@ -109,15 +113,24 @@ def copy_database(
         target_s=target_s,
         shares=shares,
         left_out=names,
-        notes=tuple(_notes(errors, shares=shares, left_out=names, catalog=catalog)),
+        notes=tuple(_notes(errors, shares=shares, left_out=names, permission=permission)),
     )
 
 
 class _Dump:
     """pg_dump's view of one snapshot of the source."""
 
-    def __init__(self, programs: Programs, *, url: str, snapshot: str, hidden: list[Table]) -> None:
+    def __init__(
+        self,
+        programs: Programs,
+        *,
+        url: str,
+        snapshot: str,
+        hidden: Sequence[Table],
+        permission: str,
+    ) -> None:
         self._programs, self._url = programs, url.replace(MASKED, "@")
+        self._permission = permission
         self._options = [
             "--schema-only",
             "--no-owner",
@@ -148,7 +161,7 @@ class _Dump:
             raise TargetError(
                 target=self._url,
                 problem=f"its schema cannot be copied: {_last_line(dump.stderr)}",
-                remedy="see that the role may read its tables: GRANT pg_read_all_data TO ROLE",
+                remedy=f"see that the role may read its tables: {self._permission}",
             )
         return dump.stdout
 
@@ -169,7 +182,7 @@ def _restore(script: bytes, *, programs: Programs, copy_url: str) -> list[str]:
 _UNGUARDED = b"SET check_function_bodies = off;\n"
 
 
-def _unreadable(reader: Connection, catalog: Catalog) -> list[Table]:
+def unreadable(reader: Connection, catalog: Catalog) -> list[Table]:
     """The tables that our role may not SELECT from: pg_dump would stop at their lock."""
     rows = reader.execute(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -179,6 +192,19 @@ def _unreadable(reader: Connection, catalog: Catalog) -> list[Table]:
     ).fetchall()
     hidden = set(rows)
     return [t for t in catalog.tables if (t.schema, t.bare_name or t.name) in hidden]
+
+
+def reading_permission(reader: Connection, tables: Sequence[Table], *, major: int) -> str:
+    """The statements that let our role read tables."""
+    role = quote(str(_scalar(reader, "SELECT current_user")))
+    if major >= _READ_ALL_DATA:
+        return f"GRANT pg_read_all_data TO {role}"
+    schemas = sorted({quote(table.schema) for table in tables})
+    return "; ".join(
+        f"GRANT USAGE ON SCHEMA {schema} TO {role}; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
+        for schema in schemas
+    )
 
 
 def _copy_rows(
@@ -222,16 +248,38 @@ def _copy_table(
 
 
 def _copy_sequences(reader: Connection, writer: Connection) -> None:
-    """Set each sequence to where it stands, so that a replayed insert gets a new number."""
+    """Set each sequence to where it stands, so that a replayed insert gets a new number.
+
+    SELECT on tables is no right to read their sequences; these are set to the largest value that
+    the rows hold.
+    """
     rows = reader.execute(
         "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
     ).fetchall()
-    for schema, name, value in rows:
+    known = {(schema, name): int(value) for schema, name, value in rows}
+    for schema, name, table, column in writer.execute(_FED).fetchall():
+        if (schema, name) not in known:
+            row = writer.execute(f"SELECT max({quote(column)})::bigint FROM {table}").fetchone()
+            if row and row[0] is not None:
+                known[schema, name] = int(row[0])
+    for (schema, name), value in known.items():
         relation = literal(f"{quote(schema)}.{quote(name)}")
         writer.execute(
-            f"SELECT setval(to_regclass({relation}), {int(value)})"
+            f"SELECT setval(to_regclass({relation}), {value})"
             f" WHERE to_regclass({relation}) IS NOT NULL"
         )
+
+
+_FED = """
+SELECT n.nspname, s.relname, format('%I.%I', m.nspname, t.relname), a.attname
+FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+  JOIN pg_namespace n ON n.oid = s.relnamespace
+  JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace m ON m.oid = t.relnamespace
+  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+  AND d.deptype IN ('a', 'i')
+"""
+"""Sequences that a column owns, with the column."""
 
 
 def _finish(copy_url: str, catalog: Catalog) -> None:
@@ -266,15 +314,14 @@ def _try(connection: Connection, statement: str) -> None:
 
 
 def _notes(
-    errors: list[str], *, shares: Mapping[str, float], left_out: tuple[str, ...], catalog: Catalog
+    errors: list[str], *, shares: Mapping[str, float], left_out: tuple[str, ...], permission: str
 ) -> list[str]:
     notes = []
     if left_out:
         names = ", ".join(left_out[:MAX_ERRORS])
         notes.append(
             f"{len(left_out)} tables cannot be read by this role and were left out ({names}); "
-            "allow it with: GRANT pg_read_all_data TO ROLE (PostgreSQL 14 and newer), or GRANT "
-            "SELECT on them"
+            f"to copy them: {permission}"
         )
     if shares:
         share = min(shares.values())

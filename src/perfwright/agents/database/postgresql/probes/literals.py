@@ -284,7 +284,7 @@ def _nothing(missing: Missing | None) -> str:
     counters = missing.remedy if missing else "let the application run, then look again"
     return (
         f"none is known, so missing and unused indexes cannot be judged. Either {counters}; or log "
-        "the statements (ALTER DATABASE ... SET log_min_duration_statement = 0) and give the log "
+        "the statements (ALTER DATABASE ... SET log_min_duration_statement TO 0) and give the log "
         "with --workload FILE; or give JSON lines or .sql with --workload FILE"
     )
 
@@ -328,7 +328,7 @@ def _from_log(
             field="workload",
             value=str(path),
             problem="is a log of PostgreSQL that holds no statements of this database; set "
-            "log_min_duration_statement = 0 while the application runs",
+            "log_min_duration_statement to 0 while the application runs",
         )
     notes: tuple[str, ...] = ()
     if parsed.without_values:

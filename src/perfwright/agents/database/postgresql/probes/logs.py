@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
 
 MAX_BYTES = 8 * 2**20  # some 26,000 statements, which take 1.5 s to read
+FINDING = "pg_current_logfile(), pg_current_logfile(text)"
+"""Functions that tell where the log is; `pg_monitor` may call them from PostgreSQL 16 on."""
+READING = "pg_stat_file(text), pg_read_binary_file(text, bigint, bigint)"
+"""Functions that read it; within the folder of the log they need no other right."""
 _KINDS: tuple[Format, ...] = ("jsonlog", "csvlog", "stderr")  # the more reliable ones first
 _JSON_VERSION = 150_000
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
@@ -41,7 +45,8 @@ class Logged:
 def read_log(connection: Connection, *, database: str, max_bytes: int = MAX_BYTES) -> Logged:
     """Read the statements at the end of the server's log.
 
-    Needs `pg_read_server_files`, or the right to read the file on the server's own machine.
+    Needs EXECUTE on the functions named in `READING`, or the right to read the file on the
+    server's own machine.
 
     Raises:
         psycopg.Error: If the connection is lost.
@@ -62,7 +67,7 @@ def read_log(connection: Connection, *, database: str, max_bytes: int = MAX_BYTE
     role = quote(str(ask(connection, "SELECT current_user")[0][0]))
     return Logged(
         parsed=Parsed(),
-        problem=f"the log may not be read; run: GRANT pg_read_server_files TO {role}",
+        problem=f"the log may not be read; run: GRANT EXECUTE ON FUNCTION {READING} TO {role}",
     )
 
 
@@ -128,7 +133,10 @@ def _setting(connection: Connection, name: str) -> str | None:
 def _nowhere(connection: Connection) -> str:
     if ask_if_possible(connection, "SELECT pg_current_logfile()") is None:
         role = quote(str(ask(connection, "SELECT current_user")[0][0]))
-        return f"our role may not know where the log is; run: GRANT pg_monitor TO {role}"
+        return (
+            "our role may not know where the log is, nor read it; run: GRANT EXECUTE ON FUNCTION "
+            f"{FINDING}, {READING} TO {role}"
+        )
     return (
         "the server keeps no log file of its own (logging_collector = off); give the file that its "
         "output goes to with --workload FILE"
@@ -142,5 +150,5 @@ def _silent(connection: Connection) -> str:
     database = quote(connection.info.dbname)
     return (
         "the log holds no statements; run: ALTER DATABASE "
-        f"{database} SET log_min_duration_statement = 0 (or 10 for those above 10 ms)"
+        f"{database} SET log_min_duration_statement TO 0 (or 10 for those above 10 ms)"
     )

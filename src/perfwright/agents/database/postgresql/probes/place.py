@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from perfwright.agents.database.catalog import Catalog
-from perfwright.agents.database.naming import literal
+from perfwright.agents.database.naming import literal, quote
 from perfwright.agents.database.postgresql.probes.connection import (
     Connection,
     first_line,
     open_database,
 )
-from perfwright.agents.database.postgresql.probes.copies import Copies
+from perfwright.agents.database.postgresql.probes.copies import BASE, Copies
 from perfwright.agents.database.postgresql.probes.scratch_server import (
     Programs,
     ScratchServer,
     find_programs,
+    servers_folder,
     start_server,
     sweep_servers,
 )
-from perfwright.core import Target, TargetError
+from perfwright.core import Target, TargetError, without_password
 
 COPIES = 4  # base, start, and the two arms
 MAX_SHARED_BUFFERS_SHARE = 0.25  # of the memory of this machine
@@ -50,7 +51,6 @@ _PLANNER = (
     "TimeZone",
     "DateStyle",
     "IntervalStyle",
-    "lc_messages",
     "standard_conforming_strings",
     "bytea_output",
     "default_text_search_config",
@@ -103,12 +103,9 @@ def find_place(
     Raises:
         TargetError: If the user's choice cannot be used.
     """
-    programs = find_programs(catalog.major)
+    programs = find_programs(catalog.major, client_only=scratch_url is not None)
     if programs is None:
-        return (
-            f"the copy needs the programs of PostgreSQL {catalog.major} (initdb, postgres, "
-            f"pg_dump, psql) on this machine; on Debian: apt-get install postgresql-{catalog.major}"
-        )
+        return _missing_programs(catalog.major, client_only=scratch_url is not None)
     settings = _planner_settings(reader)
     session = _session_settings(reader)
     prefix = f"perfwright_{owner}_{secrets.token_hex(3)}_"
@@ -126,14 +123,33 @@ def find_place(
         return _on_server(
             target.location, catalog=catalog, programs=programs, prefix=prefix, settings=settings
         )
+    copies = Copies(server_url=server.url("postgres"), prefix="copy_", major=catalog.major)
+    try:
+        locale, caveat = possible_locale(copies, _locale(reader))
+    except BaseException:
+        server.stop()
+        raise
     return Place(
-        copies=Copies(server_url=server.url("postgres"), prefix="copy_", major=catalog.major),
+        copies=copies,
         programs=programs,
         session=session,
-        locale=_locale(reader, major=catalog.major),
-        limit_bytes=_room(server.folder),
-        described="a private server on this machine",
+        locale=locale,
+        limit_bytes=copy_room(),
+        described=f"a private server on this machine{caveat}",
         server=server,
+    )
+
+
+def _missing_programs(major: int, *, client_only: bool) -> str:
+    if client_only:
+        return (
+            f"the copy needs pg_dump and psql of PostgreSQL {major} on this machine; on Debian: "
+            f"apt-get install postgresql-client-{major}"
+        )
+    return (
+        f"the copy needs the programs of PostgreSQL {major} (initdb, postgres, pg_dump, psql) on "
+        f"this machine; on Debian: apt-get install postgresql-{major}; or name another server of "
+        "that version with --scratch-url"
     )
 
 
@@ -153,9 +169,9 @@ def _on_server(
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 
 
-def _room(folder: Path) -> int:
+def copy_room() -> int:
     """What the tables of one copy may take: with indexes, and four times, they must fit."""
-    found = os.statvfs(folder)
+    found = os.statvfs(servers_folder())
     return min(DEFAULT_LIMIT_BYTES, found.f_bavail * found.f_frsize // (COPIES * 3))
 
 
@@ -199,19 +215,57 @@ def _session_settings(reader: Connection) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _locale(reader: Connection, *, major: int) -> str:
+def _locale(reader: Connection) -> str:
     """Options of CREATE DATABASE for the encoding and collation of the target."""
-    columns = "pg_encoding_to_char(encoding), datcollate, datctype"
-    if major >= 15:
-        icu = "datlocale" if major >= 17 else "daticulocale"
-        columns += f", datlocprovider::text, {icu}"
+    # Columns differ by version: `daticulocale` is `datlocale` from 17 on, rules came with 16.
     row: Any = reader.execute(
-        f"SELECT {columns} FROM pg_database WHERE datname = current_database()"
+        "SELECT pg_encoding_to_char(encoding), datcollate, datctype,"
+        " coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),"
+        " coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),"
+        " to_jsonb(d) ->> 'daticurules'"
+        " FROM pg_database d WHERE datname = current_database()"
     ).fetchone()
-    options = f"ENCODING {literal(row[0])} LC_COLLATE {literal(row[1])} LC_CTYPE {literal(row[2])}"
-    if len(row) > 3 and row[3] == "i":
-        options += f" LOCALE_PROVIDER icu ICU_LOCALE {literal(row[4])}"
-    return options
+    encoding, collate, ctype, provider, locale, rules = row
+    options = (
+        f"ENCODING {literal(encoding)} LC_COLLATE {literal(collate)} LC_CTYPE {literal(ctype)}"
+    )
+    match provider:
+        case "i":
+            options += f" LOCALE_PROVIDER icu ICU_LOCALE {literal(locale)}"
+            return f"{options} ICU_RULES {literal(rules)}" if rules else options
+        case "b":
+            return f"{options} LOCALE_PROVIDER builtin BUILTIN_LOCALE {literal(locale)}"
+        case _:
+            return options
+
+
+_SUBSTITUTES = ("LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'", "LC_COLLATE 'C' LC_CTYPE 'C'")
+"""For a locale that this machine does not have; the planner takes only the last one for bytes, so
+that the first one leaves it the plans that it has at the target."""
+
+
+def possible_locale(copies: Copies, wanted: str) -> tuple[str, str]:
+    """Find the options of CREATE DATABASE nearest to the wanted ones that the server accepts.
+
+    Returns:
+        The options, and a clause for the note where they are others.
+
+    Raises:
+        psycopg.Error: If it accepts none.
+    """
+    import psycopg
+
+    encoding = wanted.partition(" LC_COLLATE ")[0]
+    problem = ""
+    for substitute in _SUBSTITUTES:
+        try:
+            copies.create(BASE, locale=wanted)
+        except psycopg.Error as error:
+            problem = problem or f", which sorts texts by their bytes ({first_line(error)})"
+            wanted = f"{encoding} {substitute}"
+        else:
+            break
+    return wanted, problem
 
 
 def _may_create(reader: Connection) -> bool:
@@ -232,24 +286,25 @@ def _refuse_target(reader: Connection, scratch_url: str) -> None:
     """
     import psycopg
 
+    given = f"--scratch-url {without_password(scratch_url)}"
     with open_database(scratch_url) as other:
         try:
             same = reader.execute(_IDENTITY).fetchone() == other.execute(_IDENTITY).fetchone()
         except psycopg.Error as error:
             raise TargetError(
-                target=scratch_url,
+                target=given,
                 problem=f"cannot be told apart from the target: {first_line(error)}",
                 remedy="GRANT EXECUTE ON FUNCTION pg_control_system() to both roles",
             ) from error
         if same:
             raise TargetError(
-                target=scratch_url,
+                target=given,
                 problem="is the target itself",
                 remedy="give another database, on another server if there is one",
             )
         if not _may_create(other):
             raise TargetError(
-                target=scratch_url,
+                target=given,
                 problem="its role may not create databases",
-                remedy="ALTER ROLE ... CREATEDB",
+                remedy=f"run there: ALTER ROLE {quote(other.info.user)} CREATEDB",
             )

@@ -23,6 +23,8 @@ ROLE = "postgres"
 _PORT = "5432"  # of a socket in a folder of its own, so it is always free
 _START_LIMIT_S = 60
 _SOCKET_ROOM = 60  # characters; a socket's path may have 107
+_CLIENT = ("pg_dump", "psql")
+_SERVER = ("initdb", "postgres", "pg_ctl")
 _ACCOUNTS = ("postgres", "nobody")
 _FIXED = {
     "listen_addresses": "",
@@ -81,16 +83,20 @@ class ScratchServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def find_programs(major: int) -> Programs | None:
-    """Find the server programs of one major version on this machine.
+def find_programs(major: int, *, client_only: bool = False) -> Programs | None:
+    """Find the programs of one major version on this machine.
 
     The folders in `PERFWRIGHT_POSTGRESQL_BIN` come first, then those of the usual packages, then
     the one on `PATH`.
 
+    Args:
+        major: The version of the target.
+        client_only: Whether pg_dump and psql are enough, as where the copy lives elsewhere.
+
     Returns:
-        None when they are not installed; pg_dump and psql have to be there as well.
+        None when they are not installed.
     """
-    needed = ("initdb", "postgres", "pg_ctl", "pg_dump", "psql")
+    needed = _CLIENT if client_only else (*_CLIENT, *_SERVER)
     for folder in _folders(major):
         if all((folder / name).exists() for name in needed) and _major(folder) == major:
             return Programs(folder=folder, major=major)
@@ -111,7 +117,7 @@ def start_server(
     Raises:
         TargetError: If it does not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{owner}-", dir=_parent()))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{owner}-", dir=servers_folder()))
     account = _account()
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
@@ -141,7 +147,7 @@ def start_server(
 
 def sweep_servers() -> None:
     """Stop what the watch of a dead process could not, such as after a reboot."""
-    for folder in _parent().glob(f"{PREFIX}*-*"):
+    for folder in servers_folder().glob(f"{PREFIX}*-*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not is_alive(int(owner)):
             _kill(folder)
@@ -153,9 +159,8 @@ def _folders(major: int) -> Iterator[Path]:
     yield from (Path(folder) for folder in given if folder)
     yield Path(f"/usr/lib/postgresql/{major}/bin")  # Debian
     yield Path(f"/usr/pgsql-{major}/bin")  # Red Hat
-    yield from (Path(f"/opt/homebrew/opt/postgresql@{major}/bin"),)
-    found = shutil.which("initdb")
-    if found:
+    yield Path(f"/opt/homebrew/opt/postgresql@{major}/bin")
+    for found in filter(None, map(shutil.which, ("initdb", "pg_dump"))):
         yield Path(found).parent
         yield Path(found).resolve().parent
 
@@ -163,7 +168,7 @@ def _folders(major: int) -> Iterator[Path]:
 def _major(folder: Path) -> int | None:
     try:
         shown = subprocess.run(
-            [folder / "postgres", "--version"], capture_output=True, text=True, check=True
+            [folder / "pg_dump", "--version"], capture_output=True, text=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -171,7 +176,8 @@ def _major(folder: Path) -> int | None:
     return int(digits) if digits.isdigit() else None
 
 
-def _parent() -> Path:
+def servers_folder() -> Path:
+    """Where the folders of private servers are made: `TMPDIR`, unless sockets would not fit."""
     system = Path(tempfile.gettempdir())
     return system if len(str(system)) <= _SOCKET_ROOM else Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder
 

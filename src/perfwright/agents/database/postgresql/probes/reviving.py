@@ -1,0 +1,84 @@
+"""Deletes whose rows are gone, since the program carried them out: other rows stand in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perfwright.agents.database.artifacts import Shape
+from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.postgresql.probes.connection import Connection
+from perfwright.agents.database.postgresql.probes.drawing import draw_missing
+from perfwright.agents.database.postgresql.probes.observation import literal_samples
+from perfwright.agents.database.postgresql.probes.replay import Replayer, UnsafeStatementError
+from perfwright.agents.database.workload import tokenize
+
+LIMIT_S = 2.0
+
+
+def with_living_rows(
+    shapes: tuple[Shape, ...], connection: Connection, *, catalog: Catalog
+) -> tuple[tuple[Shape, ...], tuple[str, ...]]:
+    """Give deletes that find nothing any more the keys of rows that are there.
+
+    Else the cost of finding the children of a row, often the largest of all writes, would not
+    show: a replay of the recorded delete ends after one look into an index.
+
+    Returns:
+        All shapes, and a note where some were changed.
+    """
+    replayer = Replayer(connection)
+    done: list[Shape] = []
+    revived = 0
+    for shape in shapes:
+        drawn: tuple[Shape, ...] = ()
+        if _is_delete(shape) and not _finds_rows(shape, replayer):
+            bare = replace(shape, samples=(), template=_parametrised(shape))
+            drawn = draw_missing((bare,), connection, catalog=catalog).shapes
+        usable = bool(drawn) and _finds_rows(drawn[0], replayer, allowed=True)
+        revived += usable
+        done.append(replace(shape, samples=drawn[0].samples) if usable else shape)
+    if not revived:
+        return shapes, ()
+    note = (
+        f"{revived} deletes in the workload find their rows no more; they are measured on other "
+        "rows of the same tables"
+    )
+    return tuple(done), (note,)
+
+
+def _is_delete(shape: Shape) -> bool:
+    first = next((token for token in tokenize(shape.template, "postgres")), None)
+    return shape.write and first is not None and first.text.upper() == "DELETE"
+
+
+def _finds_rows(shape: Shape, replayer: Replayer, *, allowed: bool = False) -> bool:
+    """Whether a sample finds rows; with `allowed`, rows that may be deleted."""
+    import psycopg
+
+    for sample in literal_samples(shape.samples, replayer.connection):
+        try:
+            if replayer.write(sample, limit_s=LIMIT_S, count=False).rows:
+                return True
+        except (psycopg.Error, UnsafeStatementError):
+            if not allowed:  # a row is there, and must not be deleted
+                return True
+    return False
+
+
+def _parametrised(shape: Shape) -> str:
+    """The statement with a parameter for every value, as in the server's own statistics."""
+    parts: list[str] = []
+    end = number = 0
+    for token in tokenize(shape.template, "postgres"):
+        number = max(number, _number(token.text))
+    for token in tokenize(shape.template, "postgres"):
+        if token.kind in {"string", "number"}:
+            number += 1
+            parts += [shape.template[end : token.start], f"${number}"]
+            end = token.end
+    return "".join([*parts, shape.template[end:]])
+
+
+def _number(text: str) -> int:
+    digits = text.removeprefix("$")
+    return int(digits) if text.startswith("$") and digits.isdigit() else 0
