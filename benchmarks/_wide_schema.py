@@ -76,7 +76,8 @@ STATEMENTS: tuple[str | Since, ...] = (
     Since(major=14, sql="CREATE STATISTICS days ON (extract(year FROM born)) FROM customer"),
     'CREATE VIEW open_orders AS SELECT o."Id", c.mail FROM "My ""Shop"""."Ord er" o '
     'JOIN customer c ON c.id = o."customerId" WHERE o."select" = \'new\'',
-    "CREATE MATERIALIZED VIEW per_country AS SELECT country, count(*) AS n FROM customer GROUP BY 1",
+    "CREATE MATERIALIZED VIEW per_country AS "
+    "SELECT country, count(*) AS n FROM customer GROUP BY 1",
     "CREATE UNIQUE INDEX per_country_key ON per_country (country)",
     Since(major=14, sql="ALTER TABLE customer ALTER COLUMN country SET COMPRESSION pglz"),
     Since(major=14, sql="CREATE TABLE spans (id int PRIMARY KEY, whens int4multirange)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -65,10 +66,44 @@ def test_a_file_that_may_not_be_read_is_refused(
     assert_refused(perfwright("profile", shop), "Permission denied", "check its permissions")
 
 
-@pytest.mark.parametrize("target", ["postgresql://me:secret@127.0.0.1/shop", "http://127.0.0.1/"])
+@pytest.mark.parametrize("target", ["http://127.0.0.1/", "https://me:secret@127.0.0.1/shop"])
 def test_a_target_that_no_agent_knows_is_refused(target: str, perfwright: Caller) -> None:
     done = perfwright("profile", target)
     assert_refused(done, "no agent can look at")
+    assert "secret" not in done.err
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:secret@127.0.0.1/shop?colour=red", "postgresql://me:secret@h/%zz"]
+)
+def test_a_server_that_is_named_wrongly_is_refused(url: str, perfwright: Caller) -> None:
+    done = perfwright("profile", url)
+    assert_refused(done, "target = ")
+    assert "secret" not in done.err
+
+
+def test_a_server_that_does_not_answer_is_an_error_with_a_remedy(perfwright: Caller) -> None:
+    done = perfwright("profile", "postgresql://me:secret@127.0.0.1:1/shop")
+    assert done.code == 2
+    assert "check host and port, and that the server runs" in done.err
+    assert "secret" not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", ["profile", "optimize", "try"])
+def test_a_server_without_its_driver_is_refused_by_the_extra(
+    command: str, perfwright: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    (tmp_path / "idea.sql").write_text(IDEA, encoding="utf-8")
+    change = ("--change", "idea.sql") if command == "try" else ()
+    done = perfwright(command, "postgresql://me@127.0.0.1:1/shop", *change)
+    assert_refused(done, "pip install 'perfwright[postgres]'")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x.db", "x.db", "postgresql://me:secret@h/x?colour=red"])
+def test_a_place_for_copies_that_is_no_server_is_refused(url: str, perfwright: Caller) -> None:
+    done = perfwright("optimize", "postgresql://me@127.0.0.1:1/shop", "--scratch-url", url)
+    assert_refused(done, "--scratch-url = ")
     assert "secret" not in done.err
 
 

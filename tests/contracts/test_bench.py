@@ -7,12 +7,28 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from perfwright.core import Arm, Bench, Guardrail, MetricGuard
+from benchmarks._postgres import PrivateServer
+from perfwright.agents.database import DatabasePerformanceAgent
+from perfwright.core import (
+    Arm,
+    Bench,
+    ChangeSpec,
+    Guardrail,
+    Layer,
+    MetricGuard,
+    Prediction,
+    Proposal,
+    Risk,
+    Scope,
+)
 from perfwright.experiments import CommandBench, CommandRunner
+from tests.agents.database.postgresql.shop import SCHEMA, write_workload
 from tests.experiments.benches import FakeBench
+from tests.postgresql import new_database
+from tests.system.shops import make_shop, make_workload
 
 
-def fake() -> Bench:
+def fake(_: pytest.FixtureRequest) -> Bench:
     return FakeBench(
         ratios={"total": 0.8, "writes": 1.0},
         guards=(MetricGuard(metric="writes", tolerance=0.1),),
@@ -21,7 +37,7 @@ def fake() -> Bench:
     )
 
 
-def commands() -> Bench:
+def commands(_: pytest.FixtureRequest) -> Bench:
     return CommandBench(
         a="echo x",
         b="printf 'x\\n'",
@@ -31,12 +47,67 @@ def commands() -> Bench:
     )
 
 
-BENCHES: dict[str, Callable[[], Bench]] = {"a fake": fake, "two commands": commands}
+def index_on(table: str, column: str, *, kind: str) -> Proposal:
+    return Proposal(
+        layer=Layer.DATABASE,
+        remedy="user",
+        change=ChangeSpec(
+            kind=kind,
+            subject="pw_x",
+            apply=(f"CREATE INDEX pw_x ON {table}({column})",),
+            revert=("DROP INDEX pw_x",),
+            summary="x",
+        ),
+        predicted=Prediction(metric="workload", ratio=1.0, gain=0.0),
+        risk=Risk.LOW,
+        scope=Scope.QUICK_WIN,
+    )
+
+
+@pytest.fixture(scope="module")
+def sqlite_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabasePerformanceAgent]:
+    folder = tmp_path_factory.mktemp("sqlite")
+    shop = make_shop(folder / "shop.db", rows=500)
+    workload = make_workload(folder / "w.jsonl", customers=20)
+    agent = DatabasePerformanceAgent(f"sqlite:///{shop}", workload=workload, scratch=folder)
+    agent.examine()
+    yield agent
+    agent.close()
+
+
+@pytest.fixture(scope="module")
+def postgresql_agent(
+    server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabasePerformanceAgent]:
+    workload = write_workload(tmp_path_factory.mktemp("postgresql") / "w.jsonl")
+    with new_database(server, *SCHEMA) as url:
+        agent = DatabasePerformanceAgent(url, workload=workload)
+        agent.examine()
+        yield agent
+        agent.close()
+
+
+def sqlite(request: pytest.FixtureRequest) -> Bench:
+    agent: DatabasePerformanceAgent = request.getfixturevalue("sqlite_agent")
+    return agent.bench(index_on("orders", "customer", kind="sqlite-ddl"))
+
+
+def postgresql(request: pytest.FixtureRequest) -> Bench:
+    agent: DatabasePerformanceAgent = request.getfixturevalue("postgresql_agent")
+    return agent.bench(index_on("orders", "customer_id", kind="postgresql-ddl"))
+
+
+BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
+    "a fake": fake,
+    "two commands": commands,
+    "SQLite": sqlite,
+    "PostgreSQL": postgresql,
+}
 
 
 @pytest.fixture(params=BENCHES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    bench = BENCHES[request.param]()
+    bench = BENCHES[request.param](request)
     yield bench
     bench.close()
 
@@ -71,7 +142,8 @@ def test_counters_are_the_same_for_every_call(bench: Bench, arm: Arm) -> None:
 def test_comparing_answers_twice_says_the_same(bench: Bench) -> None:
     first = bench.check()
     assert tuple(bench.check()) == tuple(first)
-    assert [guard.passed for guard in first] == [True]
+    assert first
+    assert all(guard.passed for guard in first)
 
 
 def test_closing_twice_is_closing_once(bench: Bench) -> None:

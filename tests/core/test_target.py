@@ -147,3 +147,8 @@ def test_a_file_that_cannot_be_opened_is_unreadable(
     with pytest.raises(UnreadableTargetError, match="Permission denied") as caught:
         parse_target(str(database))
     assert caught.value.remedy == "check its permissions"
+
+
+def test_a_url_without_a_host_keeps_its_slashes() -> None:
+    location = parse_target("postgresql:///shop?password=x").location
+    assert location == "postgresql:///shop?password=***"

@@ -547,6 +547,33 @@ def entry(url: str, script: str) -> ChangeEntry:
     )
 
 
+@pytest.mark.parametrize(
+    ("setting", "since"), [("idle_session_timeout", 140_000), ("transaction_timeout", 170_000)]
+)
+def test_a_limit_for_everybody_does_not_end_a_build(
+    server: PrivateServer, setting: str, since: int
+) -> None:
+    slow = (
+        "CREATE TABLE t(x int)",
+        "INSERT INTO t SELECT generate_series(1, 20)",
+        "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(0.02); RETURN $1; END $$",
+    )
+    with new_database(server, *slow) as url:
+        if ask(url, "SHOW server_version_num")[0][0] < str(since):
+            pytest.skip(f"{setting} is newer than this server")
+        do(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET {setting} = '100ms'")
+        planned(url, "CREATE INDEX pw_slow ON t (slow(x))").apply()
+        assert ask(url, INVALID) == []
+        assert len(ask(url, "SELECT 1 FROM pg_indexes WHERE tablename = 't'")) == 1
+
+
+def test_a_refusal_is_told_in_the_words_of_the_server(clean: str) -> None:
+    change = planned(clean, "CREATE INDEX pw_x ON parent ((random()))")
+    with pytest.raises(ChangeError, match=r"': functions in index expression must be marked"):
+        change.apply()
+
+
 def test_a_crash_during_a_build_is_repaired_at_the_next_start(clean: str, tmp_path: Path) -> None:
     place = str(tmp_path / "l.db")
     with open_workspace(place, clock=SystemClock()) as workspace:

@@ -7,14 +7,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import click
 
 from perfwright.cli.console import ERROR, MET, messages, output, show_error
 from perfwright.container import FILE_NAME
 from perfwright.core import ConfigError
-from perfwright.core.target import SQLITE_MAGIC, password_of
+from perfwright.core.target import SQLITE_MAGIC, join_url, password_of
 
 _DEEPEST = 3
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
@@ -42,7 +42,7 @@ def command(folder: Path, *, yes: bool, force: bool) -> int:
     server = server_url(os.environ)
     text = render(folder, databases, server=server)
     output().print(text, markup=False, soft_wrap=True, end="")
-    if server is not None and password_of(os.environ[_VARIABLE]):
+    if server is not None and _holds_password(os.environ[_VARIABLE]):
         messages().print(
             f"The password in {_VARIABLE} is not written down: set PGPASSWORD, or name it in "
             "~/.pgpass",
@@ -75,6 +75,10 @@ def server_url(environment: Mapping[str, str]) -> str | None:
         return None
 
 
+def _holds_password(url: str) -> bool:
+    return password_of(url) is not None or "password=" in urlsplit(url).query
+
+
 def _without_password(url: str) -> str:
     """Leave out whatever holds a password: it would be masked, and a mask connects to nothing."""
     parts = urlsplit(url)
@@ -85,7 +89,7 @@ def _without_password(url: str) -> str:
         for each in parts.query.split("&")
         if not each.startswith(("password=", "sslpassword="))
     )
-    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host, query=query))
+    return join_url(parts._replace(netloc=f"{user}@{host}" if user else host, query=query))
 
 
 def find_databases(folder: Path) -> Iterator[Path]:

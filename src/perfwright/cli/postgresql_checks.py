@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from perfwright.agents.database.inverted import TRIGRAMS
 from perfwright.agents.database.naming import quote
+from perfwright.agents.database.postgresql.probes.place import DEFAULT_LIMIT_BYTES
 from perfwright.agents.database.postgresql.probes.readiness import (
     HYPOPG,
-    LIMIT_BYTES,
     OLDEST,
-    TRIGRAMS,
     Installed,
     Readiness,
     installed_versions,
@@ -176,7 +176,7 @@ def _copy(seen: Readiness, *, scratch_url: str | None) -> Iterator[Check]:
         ok=size <= room,
         found=f"{format_size(size)} of tables, of which {format_size(room)} can be copied",
         needed_for="whole tables; else those above 64 MiB are sampled",
-        remedy="more free space for temporary files (TMPDIR)" if room < LIMIT_BYTES else "",
+        remedy="more free space for temporary files (TMPDIR)" if room < DEFAULT_LIMIT_BYTES else "",
     )
 
 

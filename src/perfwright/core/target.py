@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urlencode, urlsplit
 
 from perfwright.core.errors import UnknownTargetError, UnreadableTargetError
 
@@ -103,7 +103,14 @@ def without_password(url: str) -> str:
     if any(key in _SECRETS for key, _ in query):
         masked = [(key, "***" if key in _SECRETS else value) for key, value in query]
         parts = parts._replace(query=urlencode(masked, safe="*"))
-    return parts.geturl() if parts != urlsplit(url) else url
+    return join_url(parts) if parts != urlsplit(url) else url
+
+
+def join_url(parts: SplitResult) -> str:
+    """Put a URL together; `geturl` would drop the slashes before the host that a URL leaves out."""
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}{fragment}"
 
 
 def _sqlite_file(path: Path, text: str) -> Target:

@@ -21,6 +21,9 @@ NAME = "perfwright change"
 CONNECT_TIMEOUT_S = 10
 MASKED = ":***@"
 _CHECK_SINCE = 140_000
+_ENDLESS = (("idle_session_timeout", 140_000), ("transaction_timeout", 170_000))
+"""Limits that may be set for everybody, with the version that brought them: they would end a long
+build, or the session that holds our lock while it waits for the next attempt."""
 
 
 def signature() -> str:
@@ -98,9 +101,11 @@ def _limit(connection: Connection, policy: Policy) -> None:
         "standard_conforming_strings": "on",
         "default_transaction_read_only": "off",
     }
+    version = connection.info.server_version
+    settings |= {name: "0" for name, since in _ENDLESS if version >= since}
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-    if connection.info.server_version >= _CHECK_SINCE:
+    if version >= _CHECK_SINCE:
         with suppress(psycopg.Error):  # not every system can tell that the other end is gone
             connection.execute("SET client_connection_check_interval = '1s'")
 

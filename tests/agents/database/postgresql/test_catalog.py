@@ -203,6 +203,18 @@ def test_a_foreign_key_names_both_ends(catalog: Catalog) -> None:
     assert (key.on_delete, key.on_update) == ("CASCADE", "NO ACTION")
 
 
+def test_a_foreign_key_that_is_not_enforced_makes_no_work(database: str) -> None:
+    with connected(database) as connection:
+        if connection.info.server_version < 180_000:
+            pytest.skip("PostgreSQL 18 is the first that need not enforce a foreign key")
+    run(
+        database,
+        "CREATE TABLE above (id int PRIMARY KEY)",
+        "CREATE TABLE below (id int REFERENCES above NOT ENFORCED)",
+    )
+    assert read(database).foreign_keys == ()
+
+
 def test_views_and_extended_statistics_are_read(catalog: Catalog) -> None:
     (statistics,) = catalog.extended_statistics
     assert (statistics.table, statistics.columns) == ("child", ("a", "b"))

@@ -177,6 +177,23 @@ def test_a_read_only_role_is_enough(shop: str, tmp_path: Path) -> None:
     assert any("GRANT" in note or "pg_monitor" in note for note in profile.notes)
 
 
+def test_a_role_that_may_read_no_table_is_told_what_would_let_it(
+    shop: str, tmp_path: Path
+) -> None:
+    run(shop, "create role stranger login")
+    agent = DatabasePerformanceAgent(
+        shop.replace("//postgres@", "//stranger@"), workload=write_workload(tmp_path / "w.jsonl")
+    )
+    try:
+        notes = agent.examine().notes
+    finally:
+        agent.close()
+        run(shop, "drop role stranger")
+    (note,) = (n for n in notes if "without a copy" in n)
+    assert "may read none of the tables" in note
+    assert 'TO "stranger"' in note
+
+
 def test_a_workload_for_another_database_is_refused(shop: str, tmp_path: Path) -> None:
     workload = write_workload(tmp_path / "w.jsonl", ["select * from elsewhere where id = 1"])
     agent = DatabasePerformanceAgent(shop, workload=workload)

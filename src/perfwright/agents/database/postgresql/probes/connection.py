@@ -26,6 +26,9 @@ CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_S = 1.0
 MASKED = ":***@"
+_ENDLESS = (("idle_session_timeout", 140_000), ("transaction_timeout", 170_000))
+"""Limits that may be set for everybody, with the version that brought them: they would end a copy,
+or a session that waits while others are measured."""
 
 
 def require_driver() -> None:
@@ -70,21 +73,27 @@ def open_database(url: str, *, options: dict[str, str] | None = None) -> Connect
     require_driver()
     import psycopg
 
-    given = " ".join(f"-c {name}={value}" for name, value in (options or {}).items())
+    location = url.replace(MASKED, "@")
     try:
-        return psycopg.connect(
-            url.replace(MASKED, "@"),
+        own = psycopg.conninfo.conninfo_to_dict(location).get("options") or ""
+        limits = [f"-c {name}={value}" for name, value in (options or {}).items()]
+        connection = psycopg.connect(
+            location,
             autocommit=True,
             prepare_threshold=None,
             cursor_factory=psycopg.ClientCursor,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=NAME,
-            options=given,
+            options=" ".join([str(own), *limits]).strip(),
         )
+        for name, since in _ENDLESS:
+            if connection.info.server_version >= since:
+                connection.execute(f"SET {name} = 0")
     except psycopg.Error as error:
         raise UnreadableTargetError(
             target=without_password(url), problem=first_line(error), remedy=_remedy(str(error))
         ) from error
+    return connection
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from perfwright.agents.database.naming import literal, quote
 from perfwright.agents.database.postgresql.probes.connection import (
@@ -13,6 +13,7 @@ from perfwright.agents.database.postgresql.probes.connection import (
     open_database,
 )
 from perfwright.core import ChangeError, ChangeSpec
+from perfwright.core.target import join_url
 
 BASE = "base"
 """As the target is, with everything that was kept; nothing is ever measured in it."""
@@ -43,7 +44,7 @@ class Copies:
     def url(self, name: str) -> str:
         """URL of one database."""
         parts = urlsplit(self.server_url)
-        return urlunsplit(parts._replace(path=f"/{self.prefix}{name}"))
+        return join_url(parts._replace(path=f"/{self.prefix}{name}"))
 
     def open(self, name: str, *, settings: tuple[str, ...] = ()) -> Connection:
         """Connect to one database, and run statements that set up the session."""

@@ -298,7 +298,7 @@ def _finish(copy_url: str, catalog: Catalog) -> None:
             # What was never analysed stays so: that is how the target's planner sees it.
             if table.activity is None or table.activity.analyzed:
                 _try(writer, f"ANALYZE {table.relation}")
-        writer.execute("CHECKPOINT")
+        _try(writer, "CHECKPOINT")  # only who may: it evens out the first measurements
     finally:
         writer.close()
 

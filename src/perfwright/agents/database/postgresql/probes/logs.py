@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 8 * 2**20  # some 26,000 statements, which take 1.5 s to read
 FINDING = "pg_current_logfile(), pg_current_logfile(text)"
-"""Functions that tell where the log is; `pg_monitor` may call them from PostgreSQL 16 on."""
+"""Functions that tell where the log is; `pg_monitor` may call them from PostgreSQL 17 on."""
 READING = "pg_stat_file(text), pg_read_binary_file(text, bigint, bigint)"
 """Functions that read it; within the folder of the log they need no other right."""
 _KINDS: tuple[Format, ...] = ("jsonlog", "csvlog", "stderr")  # the more reliable ones first

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.naming import literal, quote
@@ -111,9 +112,7 @@ def find_place(
     prefix = f"perfwright_{owner}_{secrets.token_hex(3)}_"
     if scratch_url is not None:
         _refuse_target(reader, scratch_url)
-        return _on_server(
-            scratch_url, catalog=catalog, programs=programs, prefix=prefix, settings=settings
-        )
+        return _on_server(scratch_url, reader, programs=programs, prefix=prefix, settings=settings)
     sweep_servers()
     try:
         server = start_server(programs, settings=settings, owner=owner, name=str(target))
@@ -121,7 +120,7 @@ def find_place(
         if not _may_create(reader):
             return f"{error.problem}; {error.remedy}"
         return _on_server(
-            target.location, catalog=catalog, programs=programs, prefix=prefix, settings=settings
+            target.location, reader, programs=programs, prefix=prefix, settings=settings
         )
     copies = Copies(server_url=server.url("postgres"), prefix="copy_", major=catalog.major)
     try:
@@ -154,16 +153,38 @@ def _missing_programs(major: int, *, client_only: bool) -> str:
 
 
 def _on_server(
-    url: str, *, catalog: Catalog, programs: Programs, prefix: str, settings: Mapping[str, str]
+    url: str,
+    reader: Connection,
+    *,
+    programs: Programs,
+    prefix: str,
+    settings: Mapping[str, str],
 ) -> Place:
+    copies = Copies(server_url=url, prefix=prefix, major=programs.major)
+    locale, caveat = possible_locale(copies, _locale(reader))
     return Place(
-        copies=Copies(server_url=url, prefix=prefix, major=catalog.major),
+        copies=copies,
         programs=programs,
-        session=tuple(f"SET {name} = {literal(value)}" for name, value in settings.items()),
-        locale="",
+        session=(*_session_settings(reader), *_settable(url, settings)),
+        locale=locale,
         limit_bytes=DEFAULT_LIMIT_BYTES,
-        described="databases on " + url.rpartition("@")[2],
+        described=f"databases on {_server_name(url)}{caveat}",
     )
+
+
+def _settable(url: str, settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield statements for those settings that any session of a server may choose for itself."""
+    with open_database(url) as other:
+        rows = other.execute("SELECT name FROM pg_settings WHERE context = 'user'").fetchall()
+    names = {name for (name,) in rows}
+    for name, value in settings.items():
+        if name in names:
+            yield f"SET {name} = {literal(value)}"
+
+
+def _server_name(url: str) -> str:
+    """Host and port of a URL; its database is not where copies are."""
+    return urlsplit(url).netloc.rpartition("@")[2] or "the server of --scratch-url"
 
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
@@ -249,9 +270,6 @@ def possible_locale(copies: Copies, wanted: str) -> tuple[str, str]:
 
     Returns:
         The options, and a clause for the note where they are others.
-
-    Raises:
-        psycopg.Error: If it accepts none.
     """
     import psycopg
 

@@ -16,9 +16,6 @@ from perfwright.agents.database.postgresql.probes.asking import (
 )
 from perfwright.agents.database.postgresql.probes.connection import open_target, target_errors
 from perfwright.agents.database.postgresql.probes.logs import read_log
-from perfwright.agents.database.postgresql.probes.place import (
-    DEFAULT_LIMIT_BYTES as LIMIT_BYTES,
-)
 from perfwright.agents.database.postgresql.probes.place import copy_room
 from perfwright.agents.database.postgresql.probes.scratch_server import Programs, find_programs
 from perfwright.agents.database.postgresql.probes.statements import Missing, read_statements
