@@ -177,9 +177,7 @@ def test_a_read_only_role_is_enough(shop: str, tmp_path: Path) -> None:
     assert any("GRANT" in note or "pg_monitor" in note for note in profile.notes)
 
 
-def test_a_role_that_may_read_no_table_is_told_what_would_let_it(
-    shop: str, tmp_path: Path
-) -> None:
+def test_a_role_that_may_read_no_table_is_told_what_would_let_it(shop: str, tmp_path: Path) -> None:
     run(shop, "create role stranger login")
     agent = DatabasePerformanceAgent(
         shop.replace("//postgres@", "//stranger@"), workload=write_workload(tmp_path / "w.jsonl")

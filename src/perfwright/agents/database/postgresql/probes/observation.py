@@ -227,8 +227,26 @@ def _written(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return repr(value)
+        case list():
+            return literal(_array(value))
         case _:
             return literal(str(value))
+
+
+def _array(values: list[object]) -> str:
+    """A list in the text form of an array."""
+    return "{" + ",".join(map(_item, values)) + "}"
+
+
+def _item(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case list():
+            return _array(value)
+        case _:
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
 
 
 def _average(runs: list[Execution], *, plan: Plan | None) -> Cost:
