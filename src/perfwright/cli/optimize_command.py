@@ -12,6 +12,7 @@ from perfwright.cli.options import (
     budget_option,
     json_option,
     ledger_option,
+    observe_option,
     quality_option,
     scratch_option,
     seed_option,
@@ -32,6 +33,7 @@ DEFAULT_BUDGETS = {Scope.QUICK_WIN: "5m", Scope.COMPREHENSIVE: "60m"}
 @click.argument("target")
 @workload_option
 @scratch_option
+@observe_option
 @click.option(
     "--goal",
     "goals",
@@ -59,6 +61,7 @@ def command(
     *,
     workload: Path | None,
     scratch_url: str | None,
+    observe: str | None,
     goals: tuple[str, ...],
     scope: str,
     budget: str | None,
@@ -86,7 +89,9 @@ def command(
         budget=_budget(budget, chosen),
         seed=seed,
     )
-    assignment = resolve(target, workload=workload, quality=quality, scratch_url=scratch_url)
+    assignment = resolve(
+        target, workload=workload, quality=quality, scratch_url=scratch_url, observe=observe
+    )
     check_goals(options.goals, assignment=assignment)
     with open_and_report(ledger) as workspace:
         record = carry_out(assignment, command="optimize", options=options, workspace=workspace)

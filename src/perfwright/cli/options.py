@@ -41,6 +41,12 @@ watch_option = click.option(
     help="PostgreSQL: after each change, watch the traffic and take the change back if statements "
     "get slower; 0: do not.  [default: 30]",
 )
+observe_option = click.option(
+    "--observe",
+    metavar="TIME",
+    help="PostgreSQL without a workload file: watch the server this long; from 30s on, what it "
+    "executes meanwhile is the workload, else what it has counted.  [default: 5s]",
+)
 budget_option = click.option(
     "--budget", help="Hard caps: '30m,200 experiments,1GiB'.", metavar="CAPS"
 )

@@ -15,17 +15,20 @@ from perfwright.core import (
     ConfigError,
     Dimension,
     Goal,
+    GrammarError,
     Target,
     TargetKind,
     UnknownTargetError,
     UnreadableTargetError,
     parse_goal,
+    parse_quantity,
     parse_target,
     password_of,
     without_password,
 )
 
 WRITE_METRIC = "write_time"
+MAX_OBSERVED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ class Assignment:
     write_tolerance: float = WRITE_TOLERANCE
     scratch_url: str | None = None
     """PostgreSQL: where copies may be made; None: on a private server."""
+    observe_s: float | None = None
+    """PostgreSQL: how long the server is watched; None: a few seconds."""
 
 
 def resolve(
@@ -45,6 +50,7 @@ def resolve(
     workload: Path | None = None,
     quality: Sequence[str] = (),
     scratch_url: str | None = None,
+    observe: str | None = None,
 ) -> Assignment:
     """Turn what the user gave into what the agents need; a folder is read for its configuration.
 
@@ -72,6 +78,7 @@ def resolve(
         target = _database_of(target, config.database.url)
         database_url = config.database.url or text
         scratch_url = scratch_url or config.database.scratch
+        observe = observe or config.database.observe
     if target.kind is TargetKind.POSTGRESQL:
         _refuse_bad_urls(target, scratch_url)
     password = password_of(database_url) if target.kind is TargetKind.POSTGRESQL else None
@@ -85,7 +92,15 @@ def resolve(
         workload=workload,
         write_tolerance=_write_tolerance(guardrails),
         scratch_url=scratch_url,
+        observe_s=_observed_s(observe) if observe is not None else None,
     )
+
+
+def _observed_s(text: str) -> float:
+    quantity = parse_quantity(text, what="--observe")
+    if quantity.dimension is not Dimension.TIME or not 0 <= quantity.value <= MAX_OBSERVED_S:
+        raise GrammarError(what="--observe", text=text, position=0, expected="0s to 1h")
+    return quantity.value
 
 
 def _refuse_bad_urls(target: Target, scratch_url: str | None) -> None:
@@ -139,6 +154,7 @@ def build_agents(assignment: Assignment, *, scratch: Path | None) -> list[Agent]
                 workload=assignment.workload,
                 scratch=scratch,
                 scratch_url=assignment.scratch_url,
+                watch_s=assignment.observe_s,
                 write_tolerance=assignment.write_tolerance,
             )
         ]

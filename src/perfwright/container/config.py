@@ -29,6 +29,8 @@ class DatabaseSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     url: str | None = None
     workload: str | None = None
     """A file of statements: `.sql`, JSON lines or, for PostgreSQL, a server log."""
+    observe: str | None = None
+    """How long to watch a PostgreSQL server, such as `60s`."""
     scratch: str | None = None
     """URL of a PostgreSQL database on whose server copies may be made."""
 

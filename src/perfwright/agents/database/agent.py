@@ -50,6 +50,8 @@ class DatabasePerformanceAgent:
         scratch: Folder for the copies; None: the system's.
         scratch_url: URL of a PostgreSQL database on whose server copies may be made; None: a
             private server on this machine, else beside the target, where its role may create some.
+        watch_s: Seconds to watch a PostgreSQL server for values and repetitions of its statements;
+            None: `WATCH_S`. From 30 on, what it executes meanwhile is the workload.
         clock: The time.
 
     Raises:
@@ -70,6 +72,7 @@ class DatabasePerformanceAgent:
         propose_s: float = PROPOSE_S,
         scratch: Path | None = None,
         scratch_url: str | None = None,
+        watch_s: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.target = parse_target(target) if isinstance(target, str) else target
@@ -82,6 +85,7 @@ class DatabasePerformanceAgent:
             propose_s=propose_s,
             scratch=scratch,
             scratch_url=scratch_url,
+            watch_s=WATCH_S if watch_s is None else watch_s,
             clock=clock or SystemClock(),
         )
         self._artifacts: DatabaseArtifacts | None = None
@@ -235,6 +239,7 @@ def _engine_for(
     propose_s: float,
     scratch: Path | None,
     scratch_url: str | None,
+    watch_s: float,
     clock: Clock,
 ) -> Engine:
     if target.kind is TargetKind.SQLITE:
@@ -256,7 +261,7 @@ def _engine_for(
             workload=workload,
             propose_s=propose_s,
             scratch_url=scratch_url,
-            watch_s=WATCH_S,
+            watch_s=watch_s,
             clock=clock,
         )
     raise TargetError(
