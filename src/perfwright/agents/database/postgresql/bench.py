@@ -23,7 +23,7 @@ from perfwright.agents.database.schedule import (
     plan_run,
     spread,
 )
-from perfwright.core import Arm, Clock, Guardrail, MetricGuard
+from perfwright.core import Arm, Clock, Guardrail, MetricGuard, format_percent
 
 WORK_TOLERANCE = 1.3
 MIN_WORK = 20.0  # a rise of less work per execution is no matter
@@ -36,6 +36,7 @@ COUNT_SAMPLES = 4
 PRESSED_SAMPLES = 2
 LONGEST_S = 4.0  # of one statement
 CAP_FACTOR = 1.5
+MAX_WRITE_PAGES = 0.10  # an index may make all writes touch this much more
 RACES = 3  # of a statement that does more work, to see whether it takes longer as well
 SLOWER = 1.05
 SLOW_MS = 100.0  # of such statements one sample is counted
@@ -125,7 +126,7 @@ class PostgresBench:
 
     def check(self) -> Sequence[Guardrail]:
         """Compare the answers of both arms, and the work of each statement."""
-        return (self._check_answers(), self._check_plans())
+        return (self._check_answers(), self._check_plans(), *self._check_write_pages())
 
     def close(self) -> None:
         """Release the arms; idempotent."""
@@ -152,7 +153,8 @@ class PostgresBench:
         affected = workload
         if not self._setup.whole:
             touched = self._touched()
-            affected = [o for o in workload if self._is_affected(o, touched)] or workload
+            changed = [o for o in workload if self._is_affected(o, touched)]
+            affected = changed or [o for o in workload if touched & set(o.tables)] or workload
         self._affected = tuple(map(self._with_present_cost, affected))
         self._schedule = self._workable(plan_run(self._affected, self._catalog))
         kept = {o.shape.id for o in self._affected}
@@ -298,6 +300,19 @@ class PostgresBench:
         if trifles:
             detail += f"; {trifles} do more work, for little time or next to what others save"
         return Guardrail(name="plans", passed=True, detail=detail)
+
+    def _check_write_pages(self) -> Iterator[Guardrail]:
+        """Count the buffers of all writes with and without the change: exact at every load."""
+        before, after = (self.count(arm)["write_pages"] for arm in Arm)
+        if before and after and before != after:
+            ratio = after / before
+            yield Guardrail(
+                name="write pages",
+                passed=ratio <= 1.0 + MAX_WRITE_PAGES,
+                detail=f"{format_percent(ratio - 1.0, signed=True)} buffers of all writes "
+                f"({before:,.0f} -> {after:,.0f}), allowed +{MAX_WRITE_PAGES:.0%}",
+                tolerance=MAX_WRITE_PAGES,
+            )
 
     def _is_slower(self, shape: Shape) -> bool:
         """Whether the clock, too, says that a statement got dearer with the change."""
