@@ -67,6 +67,15 @@ def test_a_folder_without_a_database_is_refused(project: Path) -> None:
         resolve(".")
 
 
+def test_a_guardrail_given_by_hand_goes_before_the_configured_one(project: Path) -> None:
+    configure(
+        project,
+        '[database]\nurl = "sqlite:///shop.db"\n[quality]\nmetrics = ["write_time<=+20%"]\n',
+    )
+    assert resolve(".").write_tolerance == pytest.approx(0.2)
+    assert resolve(".", quality=["write_time<=+5%"]).write_tolerance == pytest.approx(0.05)
+
+
 def test_answers_may_only_be_the_same(project: Path) -> None:
     configure(project, '[database]\nurl = "sqlite:///shop.db"\n[quality]\nanswers = "similar"\n')
     with pytest.raises(ConfigError, match="answers"):

@@ -94,7 +94,7 @@ def sqlite(request: pytest.FixtureRequest) -> Bench:
 
 def postgresql(request: pytest.FixtureRequest) -> Bench:
     agent: DatabasePerformanceAgent = request.getfixturevalue("postgresql_agent")
-    return agent.bench(index_on("orders", "customer_id", kind="postgresql-ddl"))
+    return agent.bench(index_on("customer", "lower(mail)", kind="postgresql-ddl"))
 
 
 BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
@@ -143,7 +143,7 @@ def test_comparing_answers_twice_says_the_same(bench: Bench) -> None:
     first = bench.check()
     assert tuple(bench.check()) == tuple(first)
     assert first
-    assert all(guard.passed for guard in first)
+    assert [guard for guard in first if not guard.passed] == []
 
 
 def test_closing_twice_is_closing_once(bench: Bench) -> None:

@@ -31,8 +31,8 @@ from perfwright.experiments.changes import (
     TrafficWatch,
     spec_from_postgresql_sql,
 )
-from perfwright.experiments.changes.postgresql_connection import signature
-from perfwright.experiments.changes.postgresql_session import ADVISORY_LOCK
+from perfwright.experiments.changes.postgresql.connection import signature
+from perfwright.experiments.changes.postgresql.session import ADVISORY_LOCK
 from perfwright.experiments.ledger import ChangeEntry, ChangeState
 from tests.contracts.test_change import (  # the promises of every change, for these changes
     Case,

@@ -68,7 +68,7 @@ def resolve(
     guardrails = list(quality)
     if target.kind is TargetKind.FOLDER:
         config = load_config(target.path)
-        guardrails += config.quality.metrics
+        guardrails = [*config.quality.metrics, *guardrails]  # the last word is the user's
         if config.quality.answers not in (None, "same"):
             raise ConfigError(
                 field="quality.answers", value=config.quality.answers, problem="must be 'same'"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from perfwright.core import ConfigError
 from perfwright.experiments.changes import Policy
-from perfwright.experiments.changes.postgresql_guards import estimated_bytes
-from perfwright.experiments.changes.postgresql_policy import Blocking
+from perfwright.experiments.changes.postgresql.guards import estimated_bytes
+from perfwright.experiments.changes.postgresql.policy import Blocking
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 5.1])

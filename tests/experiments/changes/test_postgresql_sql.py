@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfwright.experiments.changes import is_allowed_postgresql
-from perfwright.experiments.changes.postgresql_lexing import (
+from perfwright.experiments.changes.postgresql.lexing import (
     quote_name,
     quote_text,
     split_sql,
     tokens,
 )
-from perfwright.experiments.changes.postgresql_sql import Action, Statement, read_statement
+from perfwright.experiments.changes.postgresql.sql import Action, Statement, read_statement
 
 
 def read(sql: str) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfwright.experiments.changes.regression import Counters, Traffic, judge, since
+from perfwright.experiments.changes.postgresql.regression import Counters, Traffic, judge, since
 
 CONTROLS = ("c1", "c2", "c3")
 

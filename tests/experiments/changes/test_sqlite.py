@@ -18,8 +18,9 @@ from perfwright.core import (
     ForbiddenChangeError,
     RevertError,
 )
-from perfwright.experiments.changes import SqliteChange, spec_from_sql, sqlite
-from perfwright.experiments.changes.sqlite_sql import quote
+from perfwright.experiments.changes import SqliteChange, spec_from_sql
+from perfwright.experiments.changes.sqlite import change as sqlite
+from perfwright.experiments.changes.sqlite.sql import quote
 from tests.experiments.changes.databases import indexes, make, run, seen
 
 HOSTILE = ["two words", 'say "hi"', "it's", "a;b", "--x", "/*y*/", "[b]", "`", "select", "größe 表"]

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perfwright.experiments.changes import is_allowed, split_statements
-from perfwright.experiments.changes.sqlite_sql import (
+from perfwright.experiments.changes.sqlite.sql import (
     analyzed_name,
     index_statement,
     literal,

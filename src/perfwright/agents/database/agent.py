@@ -129,7 +129,12 @@ class DatabasePerformanceAgent:
         proposals = answer(artifacts, self._findings, scope=scope)
         if artifacts.workload is None:
             return proposals
-        return self._engine.try_all(artifacts, proposals, progress=progress or _silent)
+        return self._engine.try_all(
+            artifacts,
+            proposals,
+            write_tolerance=self._write_tolerance,
+            progress=progress or _silent,
+        )
 
     def bench(self, proposal: Proposal | None) -> Bench:
         """Build both arms; with None they are equal.

@@ -16,7 +16,8 @@ from perfwright.agents.database.whatif import Choice, Deadline, Greedy, Option, 
 from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
-MAX_PAGE_GROWTH = 0.09  # of the buffers of all writes; their time, with its fixed part, grows less
+PAGE_GROWTH = 0.9  # of the tolerance, in buffers; their time, with its fixed part, grows less
+PAYS = 10.0  # times its write cost, a gain is worth an experiment whatever the writes may grow
 NEED_NO_TRIAL = frozenset({"page-cache", "session-settings"})
 """Steps do not tell; their own trials are by the clock."""
 SECOND_LOOK = frozenset({"covering-index", "merged-index"})
@@ -29,17 +30,25 @@ def choose(
     *,
     trials: Trials,
     time_is_up: Deadline,
+    write_tolerance: float = 0.10,
 ) -> tuple[Proposal, ...]:
     """Try proposals on the scratch copy and keep those that are worth it.
 
     Removals come first, since they pay for the writes of what is added.
+
+    Args:
+        artifacts: What was seen.
+        proposals: What the remedies made of it.
+        trials: Tries them.
+        time_is_up: Ends the choosing.
+        write_tolerance: How much dearer the writes may get, 0 to 1.
 
     Returns:
         Proposals with the effect that was seen, in the order in which they build on one another.
     """
     greedy = Greedy(
         trials=trials,
-        rules=_rules(artifacts),
+        rules=_rules(artifacts, write_tolerance=write_tolerance),
         time_is_up=time_is_up,
     )
     by_kind: dict[str, list[Proposal]] = {}
@@ -61,10 +70,11 @@ def choose(
     return (*chosen, *(p for p in proposals if p.remedy in NEED_NO_TRIAL))
 
 
-def _rules(artifacts: DatabaseArtifacts) -> Rules:
+def _rules(artifacts: DatabaseArtifacts, *, write_tolerance: float) -> Rules:
     rules = Rules(database_bytes=artifacts.catalog.size_bytes)
     if artifacts.catalog.dialect == "postgres":
-        rules.max_write_growth = MAX_PAGE_GROWTH
+        rules.max_write_growth = PAGE_GROWTH * write_tolerance
+        rules.pays = PAYS
     if few_writes(artifacts):
         rules.max_write_growth = math.inf
     return rules

@@ -35,7 +35,12 @@ class Engine(Protocol):
         """What was looked at, for the report."""
 
     def try_all(
-        self, artifacts: DatabaseArtifacts, proposals: tuple[Proposal, ...], *, progress: Progress
+        self,
+        artifacts: DatabaseArtifacts,
+        proposals: tuple[Proposal, ...],
+        *,
+        write_tolerance: float,
+        progress: Progress,
     ) -> tuple[Proposal, ...]:
         """Try proposals on a copy; return those worth an experiment, with what was seen."""
 

@@ -5,6 +5,7 @@ Nothing here touches a database: `Trials` is implemented by the probe that reall
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -124,6 +125,9 @@ class Rules:
     """An index as large as the database has to save this share of what is left after it."""
     max_write_growth: float = 0.06
     """All choices together may make the writes this much dearer, so that noise stays below 0.1."""
+    pays: float = math.inf
+    """Beyond that, an index has to save the reads this many times what it costs the writes; the
+    experiment then decides, and says why."""
     drop_loss: float = 0.002
     """Dropping an index may cost this share of the workload."""
 
@@ -296,7 +300,8 @@ class Greedy:
         """Whether the writes stay within their limit, or the reads pay for them many times."""
         growth = self.write_growth_ms + trial.write_ms
         limit = self.rules.max_write_growth * self.write_base_ms
-        return trial.write_ms <= 0 or growth <= limit
+        paid = trial.read_ms >= self.rules.pays * trial.write_ms
+        return trial.write_ms <= 0 or growth <= limit or paid
 
     def _take(self, option: Option, trial: Trial) -> None:
         self.trials.accept(option.change)

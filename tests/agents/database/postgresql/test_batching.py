@@ -47,7 +47,9 @@ def test_single_rows_stay_single() -> None:
 
 
 def test_batches_that_the_log_shows_whole_stay_as_they_are() -> None:
-    whole = shape("INSERT INTO t (a) VALUES (1), (2)", "INSERT INTO t (a) VALUES (3), (4)", rows=200)
+    whole = shape(
+        "INSERT INTO t (a) VALUES (1), (2)", "INSERT INTO t (a) VALUES (3), (4)", rows=200
+    )
     assert batched(whole) == whole
 
 

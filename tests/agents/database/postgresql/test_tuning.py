@@ -30,7 +30,7 @@ from perfwright.agents.database.postgresql_examples import looked_at
 from perfwright.agents.database.remedies.session_settings import propose
 from perfwright.agents.database.server import ServerState, Setting
 from perfwright.core import Arm, Finding, Proposal, SystemClock
-from tests.postgresql import new_database
+from tests.postgresql import connected, new_database
 
 ROWS = 60_000
 SPILLING = "SELECT count(*) FROM (SELECT DISTINCT note, shop FROM sales) found"
@@ -221,7 +221,9 @@ def test_an_executed_plan_tells_what_it_wrote_to_disk(replayer: Replayer) -> Non
 def test_the_bench_times_what_a_setting_affects(server: PrivateServer, url: str) -> None:
     """The arms plan the spilling statement alike: only memory differs."""
     prefix, _, base = url.rpartition("/")[2].rpartition("_")
-    copies = Copies(server_url=server.url(), prefix=f"{prefix}_", major=15)
+    with connected(server.url()) as admin:
+        major = admin.info.server_version // 10_000
+    copies = Copies(server_url=server.url(), prefix=f"{prefix}_", major=major)
     for arm in ("a", "b"):
         copies.create(arm, template=base)
     change = guesses(artifacts(), "work_mem")[0].change

@@ -90,7 +90,12 @@ class PostgresEngine:
         return {**summary_of(artifacts), "target_seconds": round(self._target_s, 3)}
 
     def try_all(
-        self, artifacts: DatabaseArtifacts, proposals: tuple[Proposal, ...], *, progress: Progress
+        self,
+        artifacts: DatabaseArtifacts,
+        proposals: tuple[Proposal, ...],
+        *,
+        write_tolerance: float,
+        progress: Progress,
     ) -> tuple[Proposal, ...]:
         """Try proposals on a copy; return those worth an experiment."""
         from perfwright.agents.database.postgresql.examination import try_all
@@ -104,6 +109,7 @@ class PostgresEngine:
             copies=self._place.copies,
             settings=self._place.session,
             limit_s=self._propose_s,
+            write_tolerance=write_tolerance,
             memory_bytes=machine_memory(self._target.location),
             clock=self._clock,
             progress=progress,

@@ -77,6 +77,7 @@ def try_all(
     copies: Copies,
     settings: tuple[str, ...],
     limit_s: float,
+    write_tolerance: float,
     memory_bytes: float | None,
     clock: Clock,
     progress: Progress,
@@ -89,6 +90,7 @@ def try_all(
         copies: Where `base` is.
         settings: Statements for the session.
         limit_s: Seconds that the trials may take.
+        write_tolerance: How much dearer the writes may get, 0 to 1.
         memory_bytes: Of the target's machine; None: unknown.
         clock: The time.
         progress: Told about each trial.
@@ -105,6 +107,7 @@ def try_all(
             artifacts,
             proposals,
             trials=ToldTrials(trials, progress=progress, expected=len(proposals)),
+            write_tolerance=write_tolerance,
             time_is_up=lambda *, share=1.0: clock.now() - began > share * limit_s,
         )
         return tune(

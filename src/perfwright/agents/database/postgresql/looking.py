@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from perfwright.agents.database.artifacts import DatabaseArtifacts, Shape
+from perfwright.agents.database.artifacts import DatabaseArtifacts, Observation, Shape
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.postgresql.probes.catalog import read_catalog
 from perfwright.agents.database.postgresql.probes.connection import (
@@ -22,6 +22,7 @@ from perfwright.agents.database.postgresql.probes.copying import (
 )
 from perfwright.agents.database.postgresql.probes.literals import collect_workload
 from perfwright.agents.database.postgresql.probes.place import Place, find_place
+from perfwright.agents.database.postgresql.probes.planning import plan_only
 from perfwright.agents.database.postgresql.probes.roles import as_the_workload
 from perfwright.agents.database.postgresql.probes.server import read_server
 from perfwright.core import Clock, Progress, Target
@@ -54,6 +55,8 @@ def look(
 ) -> Looked:
     """Read schema, statistics and workload of a server, and copy its rows.
 
+    Where no copy can be made, the statements are only planned, by the target itself.
+
     Raises:
         TargetError: If the database cannot be read.
         ConfigError: If the workload cannot be used.
@@ -76,6 +79,7 @@ def look(
                 progress=progress,
             )
             looked_s = clock.now() - began
+            planned: tuple[Observation, ...] | None = None
             place, notes, copying_s = _copy(
                 target,
                 reader,
@@ -85,10 +89,15 @@ def look(
                 clock=clock,
                 progress=progress,
             )
+            if place is None and collected.shapes:
+                planned = plan_only(collected.shapes, reader, catalog=catalog, progress=progress)
     finally:
         reader.close()
     artifacts = DatabaseArtifacts(
-        catalog=catalog, server=server, notes=(*collected.notes, *server_notes, *notes)
+        catalog=catalog,
+        workload=planned,
+        server=server,
+        notes=(*collected.notes, *server_notes, *notes),
     )
     return Looked(
         artifacts=artifacts,

@@ -75,7 +75,12 @@ class SqliteEngine:
         return summary_of(artifacts)
 
     def try_all(
-        self, artifacts: DatabaseArtifacts, proposals: tuple[Proposal, ...], *, progress: Progress
+        self,
+        artifacts: DatabaseArtifacts,
+        proposals: tuple[Proposal, ...],
+        *,
+        write_tolerance: float,
+        progress: Progress,
     ) -> tuple[Proposal, ...]:
         """Try proposals on a copy; return those worth an experiment."""
         from perfwright.agents.database.sqlite.examination import try_all
@@ -86,6 +91,7 @@ class SqliteEngine:
             folder=self._home,
             foreign_keys=self._enforces(artifacts),
             limit_s=self._propose_s,
+            write_tolerance=write_tolerance,
             clock=self._clock,
             progress=progress,
         )

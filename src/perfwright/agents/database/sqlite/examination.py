@@ -73,6 +73,7 @@ def try_all(
     folder: Path,
     foreign_keys: bool,
     limit_s: float,
+    write_tolerance: float,
     clock: Clock,
     progress: Progress,
 ) -> tuple[Proposal, ...]:
@@ -80,6 +81,7 @@ def try_all(
 
     Args:
         limit_s: Seconds of processor time that the trials may take.
+        write_tolerance: How much dearer the writes may get, 0 to 1.
     """
     path = folder / "trial.db"
     fresh_copy(folder / "a.db", path)
@@ -104,6 +106,7 @@ def try_all(
             artifacts,
             proposals,
             trials=ToldTrials(trials, progress=progress, expected=len(proposals)),
+            write_tolerance=write_tolerance,
             time_is_up=time_is_up,
         )
     finally:

@@ -58,7 +58,20 @@ def open_target(target: Target) -> Connection:
         "lock_timeout": f"{LOCK_TIMEOUT_S * 1e3:.0f}",
         "idle_in_transaction_session_timeout": "600000",
     }
-    return open_database(target.location, options=options)
+    connection = open_database(target.location, options=options)
+    if _setting(connection, "default_transaction_read_only") != "on":
+        connection.close()
+        raise UnreadableTargetError(
+            target=str(target),
+            problem="a connection pool in between dropped our settings, such as read-only",
+            remedy="connect to the server itself",
+        )
+    return connection
+
+
+def _setting(connection: Connection, name: str) -> str:
+    row = connection.execute(f"SHOW {name}").fetchone()
+    return str(row[0]) if row else ""
 
 
 def open_database(url: str, *, options: dict[str, str] | None = None) -> Connection:

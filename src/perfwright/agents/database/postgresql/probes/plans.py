@@ -54,6 +54,8 @@ class Plan:
     """Functions that are compiled for it."""
     workers: float = 0.0
     """Parallel workers that it asks for."""
+    planned_cost: float = 0.0
+    """What the planner expects, in its units: 1 for a page read in order."""
 
     @property
     def work(self) -> float:
@@ -81,6 +83,7 @@ def read_plan(document: object) -> Plan:
         temp_pages=float(sum(root.get(key, 0) for key in _TEMPORARY)),
         lossy_pages=float(sum(node.get("Lossy Heap Blocks", 0) for node, _ in nodes)),
         jit_functions=float(top.get("JIT", {}).get("Functions", 0)),
+        planned_cost=float(root.get("Total Cost", 0.0)),
         workers=float(sum(node.get("Workers Planned", 0) for node, _ in nodes)),
     )
 

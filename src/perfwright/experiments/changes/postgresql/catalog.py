@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from perfwright.core import ChangeError
-from perfwright.experiments.changes.postgresql_lexing import qualified, quote_name, tokens
-from perfwright.experiments.changes.postgresql_settings import Setting
-from perfwright.experiments.changes.postgresql_sql import Statement
+from perfwright.experiments.changes.postgresql.lexing import qualified, quote_name, tokens
+from perfwright.experiments.changes.postgresql.settings import Setting
+from perfwright.experiments.changes.postgresql.sql import Statement
 
 if TYPE_CHECKING:
-    from perfwright.experiments.changes.postgresql_connection import Connection
+    from perfwright.experiments.changes.postgresql.connection import Connection
 
 
 class NotOursError(ChangeError):

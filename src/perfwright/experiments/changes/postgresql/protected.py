@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perfwright.core import ForbiddenChangeError
-from perfwright.experiments.changes.postgresql_catalog import LiveIndex
+from perfwright.experiments.changes.postgresql.catalog import LiveIndex
 
 if TYPE_CHECKING:
-    from perfwright.experiments.changes.postgresql_connection import Connection
+    from perfwright.experiments.changes.postgresql.connection import Connection
 
 _SYSTEM = ("pg_catalog", "information_schema", "pg_toast")
 

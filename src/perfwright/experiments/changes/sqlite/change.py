@@ -16,7 +16,7 @@ from perfwright.core import (
     ForbiddenChangeError,
     RevertError,
 )
-from perfwright.experiments.changes.sqlite_sql import (
+from perfwright.experiments.changes.sqlite.sql import (
     IndexStatement,
     index_statement,
     is_allowed,

@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from perfwright.core import ChangeSpec, TargetError
-from perfwright.experiments.changes.postgresql_connection import connect, first_line
-from perfwright.experiments.changes.postgresql_session import Surroundings
-from perfwright.experiments.changes.postgresql_sql import Action, read_statement
-from perfwright.experiments.changes.regression import Counters, Traffic, judge, since
+from perfwright.experiments.changes.postgresql.connection import connect, first_line
+from perfwright.experiments.changes.postgresql.regression import Counters, Traffic, judge, since
+from perfwright.experiments.changes.postgresql.session import Surroundings
+from perfwright.experiments.changes.postgresql.sql import Action, read_statement
 
 SLICES = 3
 _TRAFFIC = """

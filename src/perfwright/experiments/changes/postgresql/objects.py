@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfwright.core import ChangeError, ForbiddenChangeError
-from perfwright.experiments.changes.postgresql_catalog import (
+from perfwright.experiments.changes.postgresql.catalog import (
     LiveStatistics,
     NotOursError,
     find_statistics,
@@ -13,10 +13,10 @@ from perfwright.experiments.changes.postgresql_catalog import (
     present_setting,
     subject_exists,
 )
-from perfwright.experiments.changes.postgresql_guards import refuse_stranger
-from perfwright.experiments.changes.postgresql_session import Session
-from perfwright.experiments.changes.postgresql_settings import Setting
-from perfwright.experiments.changes.postgresql_sql import Action, Statement
+from perfwright.experiments.changes.postgresql.guards import refuse_stranger
+from perfwright.experiments.changes.postgresql.session import Session
+from perfwright.experiments.changes.postgresql.settings import Setting
+from perfwright.experiments.changes.postgresql.sql import Action, Statement
 
 
 def make_statistics(session: Session, statement: Statement) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfwright.core import ChangeError, ForbiddenChangeError
-from perfwright.experiments.changes.postgresql_catalog import (
+from perfwright.experiments.changes.postgresql.catalog import (
     LiveIndex,
     LiveTable,
     NotOursError,
@@ -15,16 +15,16 @@ from perfwright.experiments.changes.postgresql_catalog import (
     partitions,
     tail,
 )
-from perfwright.experiments.changes.postgresql_guards import (
+from perfwright.experiments.changes.postgresql.guards import (
     await_quiet,
     refuse_full_disk,
     refuse_lagging,
     refuse_stranger,
 )
-from perfwright.experiments.changes.postgresql_lexing import qualified
-from perfwright.experiments.changes.postgresql_protected import refuse_protected
-from perfwright.experiments.changes.postgresql_session import Session, YieldedError
-from perfwright.experiments.changes.postgresql_sql import Statement
+from perfwright.experiments.changes.postgresql.lexing import qualified
+from perfwright.experiments.changes.postgresql.protected import refuse_protected
+from perfwright.experiments.changes.postgresql.session import Session, YieldedError
+from perfwright.experiments.changes.postgresql.sql import Statement
 
 PREFIX = "pw_"
 """Names that perfwright gives begin so: a leftover with such a name and our definition is ours."""

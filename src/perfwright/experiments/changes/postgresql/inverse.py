@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from perfwright.core import ChangeSpec, ForbiddenChangeError, UnreadableTargetError
-from perfwright.experiments.changes.postgresql import POSTGRESQL_DDL, POSTGRESQL_SETTING
-from perfwright.experiments.changes.postgresql_catalog import (
+from perfwright.experiments.changes.postgresql.catalog import (
     LiveIndex,
     LiveStatistics,
     LiveTable,
@@ -24,20 +23,21 @@ from perfwright.experiments.changes.postgresql_catalog import (
     subject_exists,
     with_tablespace,
 )
-from perfwright.experiments.changes.postgresql_connection import connect, first_line
-from perfwright.experiments.changes.postgresql_indexes import PREFIX
-from perfwright.experiments.changes.postgresql_lexing import (
+from perfwright.experiments.changes.postgresql.change import POSTGRESQL_DDL, POSTGRESQL_SETTING
+from perfwright.experiments.changes.postgresql.connection import connect, first_line
+from perfwright.experiments.changes.postgresql.indexes import PREFIX
+from perfwright.experiments.changes.postgresql.lexing import (
     qualified,
     quote_name,
     quote_text,
     split_sql,
 )
-from perfwright.experiments.changes.postgresql_policy import Policy
-from perfwright.experiments.changes.postgresql_protected import refuse_protected
-from perfwright.experiments.changes.postgresql_sql import Action, Statement, read_statement
+from perfwright.experiments.changes.postgresql.policy import Policy
+from perfwright.experiments.changes.postgresql.protected import refuse_protected
+from perfwright.experiments.changes.postgresql.sql import Action, Statement, read_statement
 
 if TYPE_CHECKING:
-    from perfwright.experiments.changes.postgresql_connection import Connection
+    from perfwright.experiments.changes.postgresql.connection import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

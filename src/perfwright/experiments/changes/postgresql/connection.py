@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from perfwright.core import MissingExtraError, UnreadableTargetError, is_alive
-from perfwright.experiments.changes.postgresql_policy import Policy
+from perfwright.experiments.changes.postgresql.policy import Policy
 
 if TYPE_CHECKING:
     import psycopg

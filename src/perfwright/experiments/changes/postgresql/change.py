@@ -18,28 +18,28 @@ from perfwright.core import (
     RevertError,
     TargetError,
 )
-from perfwright.experiments.changes.postgresql_catalog import NotOursError
-from perfwright.experiments.changes.postgresql_connection import first_line
-from perfwright.experiments.changes.postgresql_guards import refuse_standby
-from perfwright.experiments.changes.postgresql_indexes import (
+from perfwright.experiments.changes.postgresql.catalog import NotOursError
+from perfwright.experiments.changes.postgresql.connection import first_line
+from perfwright.experiments.changes.postgresql.guards import refuse_standby
+from perfwright.experiments.changes.postgresql.indexes import (
     attach_index,
     drop_index,
     make_index,
     refuse_frame,
 )
-from perfwright.experiments.changes.postgresql_objects import (
+from perfwright.experiments.changes.postgresql.objects import (
     analyze,
     assign,
     drop_statistics,
     make_statistics,
     restore,
 )
-from perfwright.experiments.changes.postgresql_session import (
+from perfwright.experiments.changes.postgresql.session import (
     Session,
     Surroundings,
     open_session,
 )
-from perfwright.experiments.changes.postgresql_sql import Action, Statement, read_statement
+from perfwright.experiments.changes.postgresql.sql import Action, Statement, read_statement
 
 POSTGRESQL_DDL = "postgresql-ddl"
 POSTGRESQL_SETTING = "postgresql-setting"

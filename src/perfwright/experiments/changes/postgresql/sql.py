@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from perfwright.experiments.changes.postgresql_lexing import (
+from perfwright.experiments.changes.postgresql.lexing import (
     Token,
     qualified,
     quote_name,
     split_sql,
     tokens,
 )
-from perfwright.experiments.changes.postgresql_settings import Setting, read_setting
+from perfwright.experiments.changes.postgresql.settings import Setting, read_setting
 
 
 class Action(StrEnum):

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from perfwright.core import ChangeSpec, ForbiddenChangeError, UnreadableTargetError
-from perfwright.experiments.changes.sqlite import KIND, raise_if_busy
-from perfwright.experiments.changes.sqlite_sql import (
+from perfwright.experiments.changes.sqlite.change import KIND, raise_if_busy
+from perfwright.experiments.changes.sqlite.sql import (
     IndexStatement,
     analyzed_name,
     index_statement,

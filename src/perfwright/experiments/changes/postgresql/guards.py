@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfwright.core import BusyTargetError, ChangeError, format_size
-from perfwright.experiments.changes.postgresql_catalog import LiveTable
-from perfwright.experiments.changes.postgresql_lexing import quote_name, tokens
-from perfwright.experiments.changes.postgresql_session import Session
-from perfwright.experiments.changes.postgresql_sql import Statement
+from perfwright.experiments.changes.postgresql.catalog import LiveTable
+from perfwright.experiments.changes.postgresql.lexing import quote_name, tokens
+from perfwright.experiments.changes.postgresql.session import Session
+from perfwright.experiments.changes.postgresql.sql import Statement
 
 if TYPE_CHECKING:
-    from perfwright.experiments.changes.postgresql_connection import Connection
+    from perfwright.experiments.changes.postgresql.connection import Connection
 
 WRITERS = (
     "RowExclusiveLock",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from perfwright.experiments.changes.postgresql_lexing import (
+from perfwright.experiments.changes.postgresql.lexing import (
     Token,
     quote_name,
     quote_text,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from perfwright.core import BusyTargetError, Clock, SystemClock, UnreadableTargetError
-from perfwright.experiments.changes.postgresql_connection import connect, first_line, is_orphan
-from perfwright.experiments.changes.postgresql_policy import Blocking, Policy
+from perfwright.experiments.changes.postgresql.connection import connect, first_line, is_orphan
+from perfwright.experiments.changes.postgresql.policy import Blocking, Policy
 
 if TYPE_CHECKING:
-    from perfwright.experiments.changes.postgresql_connection import Connection
+    from perfwright.experiments.changes.postgresql.connection import Connection
 
 Pause = Callable[[float], None]
 Say = Callable[[str], None]

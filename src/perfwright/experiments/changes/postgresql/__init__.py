@@ -1,0 +1,1 @@
+"""Changes of PostgreSQL databases: made beside the traffic, watched, taken back exactly."""

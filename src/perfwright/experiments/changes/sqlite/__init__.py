@@ -1,0 +1,1 @@
+"""Changes of SQLite files: one transaction each."""
