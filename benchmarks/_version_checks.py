@@ -338,8 +338,9 @@ def workload_runs(stage: Stage) -> Sequence[str]:
         agent.examine()
         seen = agent.artifacts.workload
         if not stage.copies:
-            assert all(o.cost is None for o in seen or ())  # planned at the target, not run
-            return ["not run: no copy"]
+            assert all(o.plan for o in seen or () if not o.shape.write), seen
+            assert not any(o.shape.samples for o in seen or ())  # what has none is never executed
+            return ["planned at the target, not run: no copy"]
         problems = [f"{o.problem}: {o.shape.text}" for o in seen or () if o.cost is None]
         assert not problems, problems
         proposals = agent.propose(scope=Scope.COMPREHENSIVE)
