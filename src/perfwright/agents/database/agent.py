@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from perfwright.agents.database.artifacts import DatabaseArtifacts
     from perfwright.agents.database.engine import Engine
 
-PROPOSE_S = 45.0
+PROPOSE_S = 60.0
 WATCH_S = 5.0
 WRITE_TOLERANCE = 0.10
 

@@ -41,7 +41,7 @@ RULE = Detector(
     title="Index every side of the OR",
     why="An OR is answered by one index search for each side, but only if each side has one.",
     needs=("workload",),
-    scope=Scope.COMPREHENSIVE,
+    scope=Scope.QUICK_WIN,
     find=find,
     limits="An OR across two tables cannot be answered by indexes.",
     fires_on=artifacts(read(Access(table="orders", alias="orders", branches=_EITHER), plan=_SCAN)),

@@ -36,6 +36,9 @@ COUNT_SAMPLES = 4
 PRESSED_SAMPLES = 2
 LONGEST_S = 4.0  # of one statement
 CAP_FACTOR = 1.5
+PAGES_TO_TIME = (
+    2.0  # a write touches pages for part of its time only: 10 % more time are 20 % pages
+)
 RACES = 3  # of a statement that does more work, to see whether it takes longer as well
 SLOWER = 1.05
 SLOW_MS = 100.0  # of such statements one sample is counted
@@ -303,7 +306,7 @@ class PostgresBench:
     def _check_write_pages(self) -> Iterator[Guardrail]:
         """Count the buffers of all writes with and without the change: exact at every load."""
         before, after = (self.count(arm)["write_pages"] for arm in Arm)
-        tolerance = max(self._setup.write_tolerance, 0.0)
+        tolerance = PAGES_TO_TIME * max(self._setup.write_tolerance, 0.0)
         if before and after and before != after and not few_writes(self._setup.artifacts):
             ratio = after / before
             yield Guardrail(

@@ -27,7 +27,6 @@ def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iter
                 designs,
                 remedy="alternative-indexes",
                 cost_ms=finding.cost,
-                scope=Scope.COMPREHENSIVE,
             )
 
 
@@ -35,7 +34,7 @@ RULE = Remedy(
     id="alternative-indexes",
     layer=Layer.DATABASE,
     answers=("unindexed-alternative",),
-    scope=Scope.COMPREHENSIVE,
+    scope=Scope.QUICK_WIN,
     propose=propose,
     why="The database searches once for each side and joins the rows found.",
 )

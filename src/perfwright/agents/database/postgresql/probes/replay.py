@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from perfwright.agents.database.artifacts import Sample
@@ -50,6 +52,17 @@ class Replayer:
         self.connection = connection
         self.clock: Clock = clock or SystemClock()
         self._superuser = connection.info.parameter_status("is_superuser") == "on"
+
+    def worked_s(self) -> float:
+        """Processor seconds of our server process; 0 where it is on another machine."""
+        try:
+            text = Path(f"/proc/{self.connection.info.backend_pid}/stat").read_text()
+        except OSError:
+            return 0.0
+        name, _, rest = text.rpartition(")")
+        user, system = rest.split()[11:13]
+        own = "postgres" in name
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") if own else 0.0
 
     def close(self) -> None:
         """Close the connection; idempotent."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from perfwright.agents.database.artifacts import Shape
+from perfwright.agents.database.artifacts import Sample, Shape
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.postgresql.probes.connection import Connection
 from perfwright.agents.database.postgresql.probes.drawing import draw_missing
 from perfwright.agents.database.postgresql.probes.observation import literal_samples
-from perfwright.agents.database.postgresql.probes.replay import Replayer, UnsafeStatementError
+from perfwright.agents.database.postgresql.probes.replay import (
+    Execution,
+    Replayer,
+    UnsafeStatementError,
+)
 from perfwright.agents.database.workload import tokenize
 
 LIMIT_S = 2.0
+MAX_ALIKE = 6
 
 
 def with_living_rows(
@@ -34,9 +40,9 @@ def with_living_rows(
         if _is_delete(shape) and not _finds_rows(shape, replayer):
             bare = replace(shape, samples=(), template=_parametrised(shape))
             drawn = draw_missing((bare,), connection, catalog=catalog).shapes
-        usable = bool(drawn) and _finds_rows(drawn[0], replayer, allowed=True)
-        revived += usable
-        done.append(replace(shape, samples=drawn[0].samples) if usable else shape)
+        alike = _likest(drawn[0], replayer) if drawn else ()
+        revived += bool(alike)
+        done.append(replace(shape, samples=alike) if alike else shape)
     if not revived:
         return shapes, ()
     note = (
@@ -51,8 +57,7 @@ def _is_delete(shape: Shape) -> bool:
     return shape.write and first is not None and first.text.upper() == "DELETE"
 
 
-def _finds_rows(shape: Shape, replayer: Replayer, *, allowed: bool = False) -> bool:
-    """Whether a sample finds rows; with `allowed`, rows that may be deleted."""
+def _finds_rows(shape: Shape, replayer: Replayer) -> bool:
     import psycopg
 
     for sample in literal_samples(shape.samples, replayer.connection):
@@ -60,9 +65,39 @@ def _finds_rows(shape: Shape, replayer: Replayer, *, allowed: bool = False) -> b
             if replayer.write(sample, limit_s=LIMIT_S, count=False).rows:
                 return True
         except (psycopg.Error, UnsafeStatementError):
-            if not allowed:  # a row is there, and must not be deleted
-                return True
+            return True  # a row is there, and must not be deleted
     return False
+
+
+def _likest(shape: Shape, replayer: Replayer) -> tuple[Sample, ...]:
+    """The drawn samples that cost about what the recorded executions did.
+
+    Programs delete what hardly anything hangs on; a row at random may have thousands of children.
+    """
+    import psycopg
+
+    costs: list[tuple[float, Sample]] = []
+    for sample in literal_samples(shape.samples, replayer.connection):
+        try:
+            run = replayer.write(sample, limit_s=LIMIT_S)
+        except (psycopg.Error, UnsafeStatementError):
+            continue
+        if run.rows:
+            costs.append((_distance(shape, run), sample))
+    costs.sort(key=lambda pair: pair[0])
+    return tuple(sample for _, sample in costs[:MAX_ALIKE])
+
+
+def _distance(shape: Shape, run: Execution) -> float:
+    """How many times off a run is, as a logarithm; 0 where nothing was recorded."""
+    counters = shape.counters
+    if counters is not None and shape.calls:
+        recorded, seen = (counters.hit_pages + counters.read_pages) / shape.calls, run.pages
+    elif shape.recorded_ms is not None and shape.calls:
+        recorded, seen = shape.recorded_ms / shape.calls, run.seconds * 1e3
+    else:
+        return 0.0
+    return abs(math.log(max(seen, 1e-3) / max(recorded, 1e-3)))
 
 
 def _parametrised(shape: Shape) -> str:
