@@ -17,7 +17,7 @@ from perfwright.core import ChangeSpec, Prediction, Proposal
 
 MAX_TRIALS = 400
 PAGE_GROWTH = 0.9  # of the tolerance, in buffers; their time, with its fixed part, grows less
-PAYS = 4.0  # times its write cost, a gain is worth an experiment whatever the writes may grow
+PAYS = 2.0  # times its write cost, a gain is worth an experiment whatever the writes may grow
 NEED_NO_TRIAL = frozenset({"page-cache", "session-settings"})
 """Steps do not tell; their own trials are by the clock."""
 SECOND_LOOK = frozenset({"covering-index", "merged-index"})

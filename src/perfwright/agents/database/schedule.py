@@ -14,6 +14,7 @@ STATEMENT_CAP_S = 0.3  # charged for a statement that would take longer
 MAX_EXECUTIONS = 400
 MAX_REPEATS = 20
 MIN_WRITES = 8
+WRITES_MS = 16.0  # of one shape's writes in a run, as far as one of them is not longer
 WRITE_OVERHEAD_MS = 0.1  # of the transaction around a write, uncounted but waited for
 
 
@@ -64,10 +65,7 @@ def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
 
     Writes, a guardrail of their own beside dearer reads, begin with a few.
     """
-    counts = {
-        o.shape.id: min(MIN_WRITES, len(o.shape.samples)) if o.shape.write else 1
-        for o in observations
-    }
+    counts = {o.shape.id: _first(o) for o in observations}
     spent = sum(_expected_ms(o) * counts[o.shape.id] for o in observations)
     while spent < RUN_MS and sum(counts.values()) < MAX_EXECUTIONS:
         open_shapes = [
@@ -84,6 +82,14 @@ def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
         counts[best.shape.id] += 1
         spent += _expected_ms(best)
     return counts
+
+
+def _first(observation: Observation) -> int:
+    """Samples that a shape begins with: of long writes, such as cascading deletes, few."""
+    if not observation.shape.write:
+        return 1
+    affordable = int(WRITES_MS / max(_expected_ms(observation), 1e-3))
+    return max(1, min(MIN_WRITES, len(observation.shape.samples), affordable))
 
 
 def _expected_ms(observation: Observation) -> float:
