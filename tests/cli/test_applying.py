@@ -119,7 +119,7 @@ def test_a_target_that_another_program_writes_to_is_not_changed(
     shop: Path, tmp_path: Path, perfwright: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_proven(tmp_path, shop, FIRST)
-    monkeypatch.setattr("perfwright.experiments.changes.sqlite.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("perfwright.experiments.changes.sqlite.change.BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(shop)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         assert_refused(perfwright("apply", "last", "--yes"), "another process has held it")
