@@ -226,6 +226,8 @@ class DatabaseArtifacts:
     catalog: Catalog = field(default_factory=Catalog)
     workload: tuple[Observation, ...] | None = None
     """None when no workload was given; costliest first."""
+    workload_given: bool = True
+    """False: it was made of what the server counted, which may be young."""
     term_counts: tuple[TermCount, ...] = ()
     cache: CacheTrial | None = None
     server: ServerState | None = None

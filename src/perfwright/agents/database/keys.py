@@ -45,7 +45,9 @@ def joined(equal: tuple[DesignKey, ...], tail: tuple[DesignKey, ...]) -> tuple[D
 def is_unique(keys: tuple[DesignKey, ...], table: Table, *, catalog: Catalog) -> bool:
     """Whether the keys find one row by what is there: nothing can be added to that."""
     columns = {key.column for key in keys if not key.collation}
-    unique = [set(i.columns) for i in catalog.indexes_of(table.name) if i.unique and i.plain]
+    unique = [
+        set(i.columns) for i in catalog.indexes_of(table.name) if i.unique and i.plain and i.valid
+    ]
     if table.primary_key:
         unique.append(set(table.primary_key))
     return any(key <= columns for key in unique if key)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks._postgres import PrivateServer
+from perfwright.agents.database.postgresql.normalising import MARK
 from perfwright.agents.database.postgresql.probes.connection import open_database
 from perfwright.agents.database.postgresql.probes.statements import (
-    MARK,
     Counted,
     Entry,
     Missing,

@@ -50,7 +50,7 @@ def _keys(name: str, catalog: Catalog) -> Iterator[tuple[str, ...]]:
     if found is not None and found.primary_key:
         yield found.primary_key
     for index in catalog.indexes_of(name):
-        if index.unique and index.plain:
+        if index.unique and index.plain and index.valid:
             yield tuple(column for column in index.columns if column)
     for key in catalog.foreign_keys:
         if key.table == name and key.columns:

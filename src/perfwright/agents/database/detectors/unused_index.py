@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, PlanStep
+from perfwright.agents.database.balance import balance_of
 from perfwright.agents.database.catalog import Catalog, Index
+from perfwright.agents.database.design import PREFIX
 from perfwright.agents.database.examples import artifacts, index, read
 from perfwright.agents.database.facts import IndexFacts
 from perfwright.agents.database.upkeep import is_protected, upkeep_ms, used_indexes
@@ -67,6 +69,8 @@ def _is_explained(index: Index, artifacts: DatabaseArtifacts) -> bool:
 
     More scans than the workload has statements that it could serve come from somebody else.
     """
+    if not _is_due(index, artifacts):
+        return False
     if not index.scans:
         return True
     front = index.columns[0] if index.keys else None
@@ -77,6 +81,20 @@ def _is_explained(index: Index, artifacts: DatabaseArtifacts) -> bool:
         if access.table == index.table and front in _searched(access)
     )
     return index.scans <= PLANNING * calls
+
+
+def _is_due(index: Index, artifacts: DatabaseArtifacts) -> bool:
+    """Whether enough is known: from old counters, or from a workload that somebody vouches for.
+
+    Young counters, and a workload made of them, have not seen the monthly job. A workload file
+    stands for what is executed, but only for tables that it writes there is anything to save; and
+    what an earlier run proved, another workload does not refute.
+    """
+    catalog = artifacts.catalog
+    if catalog.dialect != "postgres" or (catalog.statistics_age_s or 0.0) >= MONTH_S:
+        return True
+    written = balance_of(artifacts, index.table).writes > 0
+    return artifacts.workload_given and written and not index.name.startswith(PREFIX)
 
 
 def _searched(access: Access) -> set[str | None]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
-from perfwright.agents.database.postgresql.normalising import embedded, parameters_in
+from perfwright.agents.database.postgresql.normalising import MARK, embedded, parameters_in
 from perfwright.agents.database.postgresql.workload import Event
 from perfwright.agents.database.workload import Execution
 
@@ -162,6 +162,8 @@ class Reader:
     ) -> None:
         twice = session.planned is not None and session.planned == sql.strip()
         session.planned = None
+        if MARK in sql:  # our own, from an earlier look
+            return
         self._follow(sql, session)
         inner = embedded(sql)
         if inner != sql:  # its time is that of FETCH or EXECUTE, which do not name it

@@ -96,6 +96,7 @@ def look(
     artifacts = DatabaseArtifacts(
         catalog=catalog,
         workload=planned,
+        workload_given=workload is not None,
         server=server,
         notes=(*collected.notes, *server_notes, *notes),
     )

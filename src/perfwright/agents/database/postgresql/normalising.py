@@ -20,6 +20,8 @@ _SIGN = re.compile(
     r"(^|[=<>(,\[+*/%|&~!-] ?|\b(?:and|between|by|else|in|like|limit|not|offset|or|return|returning"
     r"|select|set|then|values|when|where) )[-] ?\?"
 )
+MARK = "/* perfwright */"
+"""Our own statements about the user's tables carry it: they are none of the user's workload."""
 _ITEM = r"\?(?:::[\w.]+(?:\[\])?)?"
 _LIST = re.compile(rf"([(\[])\s*{_ITEM}(?:\s*,\s*{_ITEM})+\s*([)\]])")
 _ROWS = re.compile(

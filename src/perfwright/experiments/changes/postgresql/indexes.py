@@ -65,11 +65,20 @@ def make_index(session: Session, statement: Statement, *, adopts: bool) -> None:
         remove_index(session, existing)
     refuse_stranger(session, table, change=wanted.sql)
     if wanted.only:
-        session.retry(lambda: session.run(wanted.creation()), what=f"making {wanted.name}")
+        session.retry(
+            lambda: _run_briefly(session, wanted.creation(), table=table),
+            what=f"making {wanted.name}",
+        )
         return
     refuse_lagging(session)
     refuse_full_disk(session, wanted, table=table, change=wanted.sql)
     _build(session, wanted, table=table)
+
+
+def _run_briefly(session: Session, sql: str, *, table: LiveTable) -> None:
+    """Run what locks writers out, in a quiet moment, and never make them queue for long."""
+    await_quiet(session, table, builds=False)
+    session.run_briefly(sql)
 
 
 def _refuse_kind(wanted: Statement, table: LiveTable) -> None:
@@ -182,7 +191,7 @@ def remove_index(session: Session, index: LiveIndex) -> None:
         patience_s = policy.patience_s if current.is_whole else policy.clean_up_patience_s
         await_quiet(session, current.table, builds=False, patience_s=patience_s)
         if current.partitioned:
-            session.run(f"DROP INDEX IF EXISTS {current.relation}")
+            session.run_briefly(f"DROP INDEX IF EXISTS {current.relation}")
         else:
             session.run_watched(f"DROP INDEX CONCURRENTLY IF EXISTS {current.relation}")
 
@@ -199,7 +208,11 @@ def attach_index(session: Session, statement: Statement) -> None:
     if any(each.oid == part.oid for each in attached_indexes(session.work, whole)):
         return
     session.retry(
-        lambda: session.run(f"ALTER INDEX {whole.relation} ATTACH PARTITION {part.relation}"),
+        lambda: _run_briefly(
+            session,
+            f"ALTER INDEX {whole.relation} ATTACH PARTITION {part.relation}",
+            table=part.table,
+        ),
         what=f"attaching {part.name}",
     )
 

@@ -18,6 +18,9 @@ class Policy:
     lock_timeout_s: float = 2.0
     """The server ends every wait for a lock after this, also the waits of CONCURRENTLY for other
     transactions, and also when perfwright is gone."""
+    strong_lock_timeout_s: float = 0.2
+    """The same for locks that keep readers or writers out, as a partitioned index needs: whoever
+    comes meanwhile waits as well."""
     statement_timeout_s: float = 30.0
     """For everything but building an index and ANALYZE, which only others' waits can end."""
     attempts: int = 5

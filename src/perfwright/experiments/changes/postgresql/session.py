@@ -71,6 +71,17 @@ class Session:
         self.begun = True
         self.work.execute(sql.encode())
 
+    def run_briefly(self, sql: str) -> None:
+        """Run a statement that takes a strong lock, which others queue behind while it waits."""
+        brief_s = min(self.policy.lock_timeout_s, self.policy.strong_lock_timeout_s)
+        self.work.execute(f"SET lock_timeout = {brief_s * 1e3:.0f}".encode())
+        try:
+            self.run(sql)
+        finally:
+            if not self.is_lost:
+                usual_ms = self.policy.lock_timeout_s * 1e3
+                self.work.execute(f"SET lock_timeout = {usual_ms:.0f}".encode())
+
     @property
     def is_lost(self) -> bool:
         """Whether the server has gone away, or has put us out."""

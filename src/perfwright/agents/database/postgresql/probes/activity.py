@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from perfwright.agents.database.postgresql.normalising import MARK
 from perfwright.agents.database.postgresql.probes.asking import Row, ask, ask_if_possible
-from perfwright.agents.database.postgresql.probes.statements import MARK
 from perfwright.agents.database.server import ConnectionCount, LockChain, Session, WaitEvent
 from perfwright.agents.database.workload.lexing import tokenize
 from perfwright.agents.database.workload.masks import literals, mask

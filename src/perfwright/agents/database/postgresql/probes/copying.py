@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from perfwright.agents.database.catalog import Catalog, Table
+from perfwright.agents.database.catalog import Catalog, Index, Table
 from perfwright.agents.database.naming import literal, quote
 from perfwright.agents.database.postgresql.probes.connection import (
     MASKED,
@@ -290,6 +290,9 @@ def _finish(copy_url: str, catalog: Catalog) -> None:
             "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'm'"
             " AND NOT c.relispopulated ORDER BY c.oid"
         ).fetchall()
+        for index in catalog.indexes:
+            if not index.valid:
+                _break_alike(writer, index)
         for (view,) in views:
             _try(writer, f"REFRESH MATERIALIZED VIEW {view}")
         for table in catalog.tables:
@@ -303,14 +306,29 @@ def _finish(copy_url: str, catalog: Catalog) -> None:
         writer.close()
 
 
-def _try(connection: Connection, statement: str) -> None:
-    """Run what may fail for one table without harm to the others."""
+def _break_alike(writer: Connection, index: Index) -> None:
+    """Make an index that is invalid at the target, and so was not copied, invalid here as well.
+
+    Writes pay for it there, and they shall here. Its uniqueness may be what broke it.
+    """
+    plain = index.sql.replace("CREATE UNIQUE INDEX", "CREATE INDEX", 1)
+    if _try(writer, plain):
+        name = literal(index.relation)
+        _try(
+            writer,
+            f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {name}::regclass",
+        )
+
+
+def _try(connection: Connection, statement: str) -> bool:
+    """Run what may fail for one table without harm to the others; tells whether it was done."""
     import psycopg
 
     try:
         connection.execute(statement)
     except psycopg.Error:
-        return
+        return False
+    return True
 
 
 def _notes(

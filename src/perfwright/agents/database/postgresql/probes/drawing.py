@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from perfwright.agents.database.artifacts import Sample, Shape
 from perfwright.agents.database.catalog import Catalog, Table
-from perfwright.agents.database.postgresql.normalising import inlined, parameters_in
+from perfwright.agents.database.postgresql.normalising import MARK, inlined, parameters_in
 from perfwright.agents.database.postgresql.parameters import (
     Carried,
     ColumnValue,
@@ -19,7 +19,6 @@ from perfwright.agents.database.postgresql.parameters import (
     roles_of,
 )
 from perfwright.agents.database.postgresql.probes.asking import Row, ask
-from perfwright.agents.database.postgresql.probes.statements import MARK
 
 if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from perfwright.agents.database.postgresql.normalising import embedded, parameters_in
+from perfwright.agents.database.postgresql.normalising import MARK, embedded, parameters_in
 from perfwright.agents.database.postgresql.probes.asking import ask
 from perfwright.agents.database.postgresql.probes.connection import NAME
-from perfwright.agents.database.postgresql.probes.statements import MARK
 from perfwright.agents.database.postgresql.workload import Event
 from perfwright.agents.database.workload import Execution
 from perfwright.core import Clock, Progress

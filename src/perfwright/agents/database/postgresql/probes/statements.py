@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from perfwright.agents.database.naming import literal, quote
-from perfwright.agents.database.postgresql.normalising import embedded
+from perfwright.agents.database.postgresql.normalising import MARK, embedded
 from perfwright.agents.database.postgresql.probes.asking import ask
 from perfwright.agents.database.postgresql.probes.connection import first_line
 
 if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
 
-MARK = "/* perfwright */"
-"""Stands in our own statements about the user's tables, so that they are not taken for theirs."""
 _HIDDEN = "<insufficient privilege>"
 EXTENSION = "pg_stat_statements"
 PRELOAD = "shared_preload_libraries"
