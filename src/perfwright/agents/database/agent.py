@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,16 @@ if TYPE_CHECKING:
 PROPOSE_S = 60.0
 WATCH_S = 5.0
 WRITE_TOLERANCE = 0.10
+DANGERS = frozenset(
+    {
+        "connection-saturation",
+        "lock-chain",
+        "replication-slot",
+        "sequence-exhaustion",
+        "transaction-wraparound",
+    }
+)
+"""Detectors of what stops a system rather than slows it."""
 
 
 class DatabasePerformanceAgent:
@@ -118,7 +128,7 @@ class DatabasePerformanceAgent:
             layer=self.layer,
             findings=self._findings,
             summary=self._engine.summary(self._artifacts),
-            notes=self._artifacts.notes,
+            notes=(*_dangers(self._findings), *self._artifacts.notes),
         )
 
     def propose(self, *, scope: Scope, progress: Progress | None = None) -> Sequence[Proposal]:
@@ -274,6 +284,13 @@ def _engine_for(
         problem="is no database",
         remedy="give a SQLite file, or a URL postgresql://...",
     )
+
+
+def _dangers(findings: tuple[IdentifiedFinding, ...]) -> Iterator[str]:
+    """What stops a system rather than slows it: it costs no time yet, so it would be listed last."""
+    for found in findings:
+        if found.detector in DANGERS:
+            yield f"danger ({found.detector}): {found.finding.subject}: {found.finding.evidence}"
 
 
 def _silent(_line: str) -> None:

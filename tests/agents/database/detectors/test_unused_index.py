@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from perfwright.agents.database.artifacts import Access, PlanStep, Term
+from perfwright.agents.database.artifacts import Access, Observation, PlanStep, Term
 from perfwright.agents.database.catalog import Catalog, Index
 from perfwright.agents.database.detectors.unused_index import find
-from perfwright.agents.database.examples import artifacts, foreign_key, index, read
+from perfwright.agents.database.examples import artifacts, foreign_key, index, read, write
 from perfwright.agents.database.postgresql_examples import DAY_S, looked_at, pg_index, pg_table
 
 
@@ -43,7 +43,7 @@ ORDERS = Access(
 
 
 def on_postgres(candidate: Index, **of_catalog: object) -> list[str]:
-    seen = looked_at(None, read(ORDERS), indexes=(candidate,), statistics_age_s=DAY_S)
+    seen = looked_at(None, read(ORDERS), write("orders"), indexes=(candidate,))
     catalog: Catalog = replace(seen.catalog, **of_catalog)  # type: ignore[arg-type]
     return [finding.subject for finding in find(replace(seen, catalog=catalog))]
 
@@ -123,5 +123,28 @@ def test_an_index_of_one_partition_is_judged_by_statements_on_the_whole() -> Non
         replace(pg_table(), partitioned=True),
         replace(pg_table("orders_1"), partition_of="orders"),
     )
-    seen = looked_at(None, read(ORDERS), tables=tables, indexes=(own,), statistics_age_s=DAY_S)
+    seen = looked_at(None, read(ORDERS), tables=tables, indexes=(own,), statistics_age_s=40 * DAY_S)
     assert [finding.subject for finding in find(seen)] == ["own"]
+
+
+def young(*observations: Observation, name: str = "idle", given: bool = True) -> list[str]:
+    seen = looked_at(
+        None, *observations, indexes=(pg_index(name, "state"),), statistics_age_s=DAY_S
+    )
+    return [finding.subject for finding in find(replace(seen, workload_given=given))]
+
+
+def test_young_counters_and_a_workload_made_of_them_drop_nothing() -> None:
+    assert young(read(ORDERS), write("orders"), given=False) == []
+
+
+def test_a_workload_file_that_writes_the_table_vouches_for_what_is_executed() -> None:
+    assert young(read(ORDERS), write("orders")) == ["idle"]
+
+
+def test_without_writes_there_is_nothing_to_save_on_young_counters() -> None:
+    assert young(read(ORDERS)) == []
+
+
+def test_what_an_earlier_run_proved_outlasts_young_counters() -> None:
+    assert young(read(ORDERS), write("orders"), name="pw_orders_state_abc123") == []

@@ -204,3 +204,20 @@ def test_a_server_that_does_not_answer_is_a_clear_error() -> None:
     agent = DatabasePerformanceAgent("postgresql://postgres@127.0.0.1:1/none")
     with pytest.raises(UnreadableTargetError, match="check host and port"):
         agent.examine()
+
+
+def test_what_stops_a_system_is_noted_first(server: PrivateServer, tmp_path: Path) -> None:
+    statements = (
+        "create table item(id serial primary key, name text)",
+        "insert into item(name) select 'x' from generate_series(1, 100)",
+        "select setval('item_id_seq', 2147483000)",
+        "analyze",
+    )
+    with new_database(server, *statements) as url:
+        workload = write_workload(tmp_path / "w.jsonl", ["select name from item where id = 1"])
+        agent = DatabasePerformanceAgent(url, workload=workload, watch_s=0)
+        try:
+            notes = agent.examine().notes
+        finally:
+            agent.close()
+    assert notes[0].startswith("danger (sequence-exhaustion): ")
