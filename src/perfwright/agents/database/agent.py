@@ -287,7 +287,7 @@ def _engine_for(
 
 
 def _dangers(findings: tuple[IdentifiedFinding, ...]) -> Iterator[str]:
-    """What stops a system rather than slows it: it costs no time yet, so it would be listed last."""
+    """Yield what stops a system: it costs no time yet, so as a finding it is listed last."""
     for found in findings:
         if found.detector in DANGERS:
             yield f"danger ({found.detector}): {found.finding.subject}: {found.finding.evidence}"
