@@ -39,7 +39,7 @@ CAP_FACTOR = 1.5
 PAGES_TO_TIME = (
     2.0  # a write touches pages for part of its time only: 10 % more time are 20 % pages
 )
-CLEAN_EVERY = 8  # runs; cleaning takes about as long as one of them
+CLEAN_AFTER = 60  # writes; cleaning takes about as long as these
 RACES = 3  # of a statement that does more work, to see whether it takes longer as well
 SLOWER = 1.05
 SLOW_MS = 100.0  # of such statements one sample is counted
@@ -71,7 +71,7 @@ class PostgresBench:
         self._counts: dict[Arm, dict[str, float]] = {}
         self._work: dict[Arm, dict[str, float]] = {}
         self._present_s: dict[str, float] = {}
-        self._runs: dict[Arm, int] = dict.fromkeys(Arm, 0)
+        self._rolled_back: dict[Arm, int] = dict.fromkeys(Arm, 0)
         self._written: tuple[str, ...] = ()
         try:
             self._open()
@@ -114,6 +114,7 @@ class PostgresBench:
                 for item in items:
                     if item.write:
                         seconds = self._execute(replayer, item).seconds
+                        self._rolled_back[arm] += 1
                         writes += seconds * item.weight if counted else 0.0
         repeats = self._schedule.repeats
         return {
@@ -126,11 +127,11 @@ class PostgresBench:
         """Remove, now and then, what rolled-back writes left in the pages.
 
         A replay inserts the same few keys again and again. Their dead entries filled the leaves
-        of a new index within 40 runs, and made its inserts look 20 % dearer than they are.
+        of a new index within some hundred inserts, which then looked 20 % dearer than they are.
         """
-        self._runs[arm] += 1
-        if self._runs[arm] % CLEAN_EVERY:
+        if self._rolled_back[arm] < CLEAN_AFTER:
             return
+        self._rolled_back[arm] = 0
         connection = self._replayers[arm].connection
         for relation in self._written:
             connection.execute(f"VACUUM (INDEX_CLEANUP ON) {relation}")
