@@ -72,6 +72,8 @@ class PostgresBench:
         self._work: dict[Arm, dict[str, float]] = {}
         self._present_s: dict[str, float] = {}
         self._rolled_back: dict[Arm, int] = dict.fromkeys(Arm, 0)
+        self._cleaned_at: dict[Arm, float] = dict.fromkeys(Arm, 0.0)
+        self._cleaning_s: dict[Arm, float] = dict.fromkeys(Arm, 0.0)
         self._written: tuple[str, ...] = ()
         try:
             self._open()
@@ -129,12 +131,16 @@ class PostgresBench:
         A replay inserts the same few keys again and again. Their dead entries filled the leaves
         of a new index within some hundred inserts, which then looked 20 % dearer than they are.
         """
-        if self._rolled_back[arm] < CLEAN_AFTER:
+        began = self._clock.now()
+        due = began - self._cleaned_at[arm] >= self._cleaning_s[arm]  # half of the time at most
+        if self._rolled_back[arm] < CLEAN_AFTER or not due:
             return
         self._rolled_back[arm] = 0
         connection = self._replayers[arm].connection
         for relation in self._written:
             connection.execute(f"VACUUM (INDEX_CLEANUP ON) {relation}")
+        self._cleaned_at[arm] = self._clock.now()
+        self._cleaning_s[arm] = 2.0 * (self._cleaned_at[arm] - began)  # the other arm cleans, too
 
     def count(self, arm: Arm) -> Mapping[str, float]:
         """Count what does not move with the load: buffers of reads and writes, index bytes.
@@ -183,7 +189,7 @@ class PostgresBench:
             affected = changed or [o for o in workload if touched & set(o.tables)] or workload
         self._affected = tuple(map(self._with_present_cost, affected))
         self._schedule = self._workable(plan_run(self._affected, self._catalog))
-        written = {name for o in self._affected if o.shape.write for name in o.tables}
+        written = {o.target for o in self._affected if o.shape.write}
         self._written = tuple(
             t.relation for t in self._catalog.tables if t.name in written and not t.partitioned
         )
