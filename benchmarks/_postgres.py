@@ -182,7 +182,7 @@ def run_unprivileged(command: list[str]) -> None:
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # a pipe would be kept open by the server
-        stderr=subprocess.PIPE if command[0].endswith("initdb") else subprocess.DEVNULL,
+        stderr=subprocess.PIPE if command[0].endswith("initdb") else None,
         text=True,
         check=False,
     )
