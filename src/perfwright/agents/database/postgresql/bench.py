@@ -365,13 +365,14 @@ class PostgresBench:
 
 _STRUCTURE = """
 SELECT n.nspname, t.relname, pg_get_indexdef(x.indexrelid)
-  FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+  FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid
+  JOIN pg_namespace n ON n.oid = t.relnamespace
  WHERE n.nspname NOT LIKE 'pg\\_%'
  UNION ALL
 SELECT n.nspname, t.relname, pg_get_statisticsobjdef(s.oid)
   FROM pg_statistic_ext s JOIN pg_class t ON t.oid = s.stxrelid
   JOIN pg_namespace n ON n.oid = t.relnamespace
-"""  # noqa: E501 - one line per part of the query
+"""
 _INDEX_BYTES = """
 SELECT coalesce(sum(pg_relation_size(i.oid)), 0) FROM pg_class i
   JOIN pg_namespace n ON n.oid = i.relnamespace

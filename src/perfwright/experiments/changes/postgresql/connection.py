@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from perfwright.core import MissingExtraError, UnreadableTargetError, is_alive
@@ -21,9 +22,9 @@ NAME = "perfwright change"
 CONNECT_TIMEOUT_S = 10
 MASKED = ":***@"
 _CHECK_SINCE = 140_000
-_ENDLESS = (("idle_session_timeout", 140_000), ("transaction_timeout", 170_000))
-"""Limits that may be set for everybody, with the version that brought them: they would end a long
-build, or the session that holds our lock while it waits for the next attempt."""
+ENDLESS = (("idle_session_timeout", 140_000), ("transaction_timeout", 170_000))
+"""Limits that may be set for everybody, with the version that brought them: they would end a copy
+or a long build, or a session of ours that waits."""
 
 
 def signature() -> str:
@@ -50,7 +51,7 @@ def require_driver() -> None:
         MissingExtraError: If it is not installed.
     """
     try:
-        import psycopg  # noqa: F401
+        import_module("psycopg")
     except ImportError as error:
         raise MissingExtraError(feature="PostgreSQL", extra="postgres") from error
 
@@ -102,7 +103,7 @@ def _limit(connection: Connection, policy: Policy) -> None:
         "default_transaction_read_only": "off",
     }
     version = connection.info.server_version
-    settings |= {name: "0" for name, since in _ENDLESS if version >= since}
+    settings |= {name: "0" for name, since in ENDLESS if version >= since}
     for name, value in settings.items():
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
     if version >= _CHECK_SINCE:

@@ -8,39 +8,43 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perfwright.core import (
     ConfigError,
-    MissingExtraError,
     Target,
     TargetError,
     UnreadableTargetError,
     without_password,
 )
+from perfwright.experiments.changes.postgresql.connection import (
+    CONNECT_TIMEOUT_S,
+    ENDLESS,
+    MASKED,
+    first_line,
+    require_driver,
+)
 
 if TYPE_CHECKING:
     import psycopg
+
+__all__ = [
+    "CONNECT_TIMEOUT_S",
+    "Connection",
+    "LOCK_TIMEOUT_S",
+    "MASKED",
+    "NAME",
+    "READ_TIMEOUT_S",
+    "first_line",
+    "open_database",
+    "open_target",
+    "refuse_bad_url",
+    "require_driver",
+    "target_errors",
+]
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 """A connection whose rows are plain tuples."""
 
 NAME = "perfwright"
-CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30.0
 LOCK_TIMEOUT_S = 1.0
-MASKED = ":***@"
-_ENDLESS = (("idle_session_timeout", 140_000), ("transaction_timeout", 170_000))
-"""Limits that may be set for everybody, with the version that brought them: they would end a copy,
-or a session that waits while others are measured."""
-
-
-def require_driver() -> None:
-    """Refuse to go on without psycopg.
-
-    Raises:
-        MissingExtraError: If it is not installed.
-    """
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(feature="PostgreSQL", extra="postgres") from error
 
 
 def open_target(target: Target) -> Connection:
@@ -99,7 +103,7 @@ def open_database(url: str, *, options: dict[str, str] | None = None) -> Connect
             application_name=NAME,
             options=" ".join([str(own), *limits]).strip(),
         )
-        for name, since in _ENDLESS:
+        for name, since in ENDLESS:
             if connection.info.server_version >= since:
                 connection.execute(f"SET {name} = 0")
     except psycopg.Error as error:
@@ -120,11 +124,6 @@ def target_errors(target: str) -> Iterator[None]:
         raise TargetError(
             target=target, problem=first_line(error), remedy="check the server and its log"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message, which is all that a sentence has room for."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _remedy(text: str) -> str:

@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 MOST = 0.8  # of the time, for a role to be the one that runs the workload
 
+_HARMLESS = ", ".join(map(literal, sorted(HARMLESS_SETTINGS)))
 _SETTINGS = f"""
     SELECT split_part(c.assignment, '=', 1), substr(c.assignment, strpos(c.assignment, '=') + 1),
         coalesce(r.rolname, '')::text, coalesce(d.datname, '')::text
     FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c(assignment)
         LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
     WHERE (s.setdatabase = 0 OR d.datname = current_database())
-        AND split_part(c.assignment, '=', 1) IN ({", ".join(map(literal, sorted(HARMLESS_SETTINGS)))})
+        AND split_part(c.assignment, '=', 1) IN ({_HARMLESS})
     ORDER BY 1, 3, 4
-"""  # noqa: E501 - one line per part of the query
+"""
 _EXTENSION = """
     SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
     WHERE e.extname = 'pg_stat_statements'

@@ -97,12 +97,12 @@ def difference(before: Counted, after: Counted, *, window_s: float) -> Counted:
     known = {entry.key: entry for entry in before.entries}
     entries = []
     for entry in after.entries:
-        old = known.get(entry.key)
+        since, old = entry, known.get(entry.key)
         if old is not None and old.calls <= entry.calls:
             sums = {name: max(0.0, getattr(entry, name) - getattr(old, name)) for name in _SUMS}
-            entry = replace(entry, calls=entry.calls - old.calls, **sums)  # noqa: PLW2901
-        if entry.calls:
-            entries.append(entry)
+            since = replace(entry, calls=entry.calls - old.calls, **sums)
+        if since.calls:
+            entries.append(since)
     return Counted(
         entries=tuple(entries),
         hidden=after.hidden,
