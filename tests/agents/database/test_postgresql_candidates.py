@@ -281,6 +281,12 @@ def test_rows_without_a_value_are_left_out() -> None:
     assert 'ticket(parent) where "parent" IS NOT NULL' in designs
 
 
+def test_documents_without_the_key_are_left_out() -> None:
+    owner = Term(key="extra->>'owner'", column=None, operator="=")
+    designs = found(Access(table="ticket", terms=(owner,)))
+    assert "ticket(extra->>'owner') where (extra->>'owner') IS NOT NULL" in designs
+
+
 @pytest.mark.parametrize("name", ["body", "raw"])
 def test_what_is_too_wide_or_has_no_order_is_no_key(name: str) -> None:
     assert found(Access(table="ticket", terms=(term(name),))) == []
@@ -469,14 +475,30 @@ def test_a_whole_with_a_foreign_partition_gets_no_index() -> None:
     assert list(candidates(access, partitioned(replace(PART, virtual=True)))) == []
 
 
-def branches(*sides: tuple[Term, ...], extensions: frozenset[str] = frozenset()) -> list[str]:
-    catalog = Catalog(dialect="postgres", tables=(TICKET,), extensions=extensions)
-    access = Access(table="ticket", branches=sides)
+def branches(
+    *sides: tuple[Term, ...],
+    terms: tuple[Term, ...] = (),
+    indexes: tuple[Index, ...] = (),
+    extensions: frozenset[str] = frozenset(),
+) -> list[str]:
+    catalog = Catalog(dialect="postgres", tables=(TICKET,), indexes=indexes, extensions=extensions)
+    access = Access(table="ticket", terms=terms, branches=sides)
     return [d.described() for d in branch_designs(access, Knowledge(catalog=catalog))]
 
 
 def test_every_side_of_an_or_gets_its_index() -> None:
     assert branches((term("org"),), (term("opened", "range"),)) == ["ticket(org)", "ticket(opened)"]
+
+
+def test_a_side_that_finds_few_rows_by_itself_gets_no_more_keys() -> None:
+    found = branches((term("opened"),), (term("parent"),), terms=(term("state"),))
+    assert found == ["ticket(opened)", 'ticket(parent, state) where "parent" IS NOT NULL']
+
+
+def test_a_side_that_a_unique_index_answers_gets_none() -> None:
+    unique = replace(existing(key("owner")), unique=True)
+    found = branches((term("owner"),), (term("org"),), terms=(term("state"),), indexes=(unique,))
+    assert found == ["ticket(org, state)"]
 
 
 def test_patterns_on_both_sides_share_an_index() -> None:

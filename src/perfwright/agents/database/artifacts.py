@@ -85,6 +85,14 @@ class Shape:
     """PostgreSQL only: what pg_stat_statements knows besides."""
     repetition: Repetition | None = None
     """None when the workload does not tell the order of its statements."""
+    likeness: float = 1.0
+    """What a recorded execution cost for each buffer that a sample costs: other than 1 where other
+    rows stand in for those that a delete left nothing of."""
+
+    @property
+    def weight(self) -> float:
+        """Executions, each counted as what it cost beside a sample."""
+        return self.calls * self.likeness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +205,7 @@ class Observation:
     @property
     def total_ms(self) -> float:
         """Cost of all calls; 0 when it could not be executed."""
-        return self.cost.ms * self.shape.calls if self.cost else 0.0
+        return self.cost.ms * self.shape.weight if self.cost else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

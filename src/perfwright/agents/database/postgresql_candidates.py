@@ -27,6 +27,7 @@ MAX_KEY_BYTES = 300  # on average; an entry over 2704 bytes makes the INSERT fai
 MAX_CARRIED_BYTES = 64  # of all included columns; more makes an index as slow to read as its table
 NEARLY_UNIQUE = 0.5  # values to a row: what follows such a column in an index leaves nothing out
 MANY_NULLS = 0.5  # of the rows: an index without them is half as large
+_FROM_JSON = "->"  # and `->>`
 _UNSORTABLE = frozenset(
     {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "tsquery"}
 )
@@ -63,7 +64,8 @@ def postgresql_branch_designs(access: Access, knowledge: Knowledge) -> tuple[Ind
         inner = [gin_key(t, table, catalog=knowledge.catalog) for t in branch]
         fit = [key for key in inner if key is not None]
         if keys:
-            design = design_on(table, keys[:MAX_KEYS])
+            where = without_nulls(table, keys[0])
+            design = design_on(table, keys[:MAX_KEYS], where=where)
             found[design.definition] = design
         elif fit:
             within.append(fit[0])
@@ -75,9 +77,14 @@ def postgresql_branch_designs(access: Access, knowledge: Knowledge) -> tuple[Ind
     return tuple(d for d in found.values() if not exists(d, knowledge.catalog))
 
 
-def without_nulls(table: Table, column: str | None) -> tuple[str, ...]:
-    """The condition that leaves out the rows which no comparison finds, where there are many."""
-    known = table.column(column) if column else None
+def without_nulls(table: Table, key: DesignKey) -> tuple[str, ...]:
+    """The condition that leaves out the rows which no comparison finds, where there are many.
+
+    How many rows lack a key of a JSON document, no statistics tell; a trial will.
+    """
+    if key.column is None and _FROM_JSON in key.text:
+        return (f"({key.text}) IS NOT NULL",)
+    known = table.column(key.column) if key.column else None
     if known is None or known.statistics is None or known.statistics.null_share < MANY_NULLS:
         return ()
     return (f"{quote(known.name)} IS NOT NULL",)
@@ -107,9 +114,12 @@ class _Reading:
         """Return the keys for one side of an OR."""
         if not any(t.operator in EQUALITIES or t.operator in {"range", "prefix"} for t in branch):
             return ()
+        own = self._keys(t for t in branch if t.operator in EQUALITIES)
+        if self._leaves_little(own) or is_unique(own, self.table, catalog=self.knowledge.catalog):
+            return own
         terms = (*branch, *self.access.terms)
         equal = self._keys(t for t in terms if t.operator in EQUALITIES)
-        if any(t.operator in EQUALITIES for t in branch):
+        if own:
             return equal
         return (*equal, *self._keys(t for t in branch if t.operator in {"range", "prefix"})[:1])
 
@@ -132,7 +142,7 @@ class _Reading:
         """Yield indexes without the rows that hold NULL where values are compared."""
         for terms in self._equalities(()):
             equal = self._keys(t for t in terms if t.operator != "null")
-            where = without_nulls(self.table, equal[0].column) if equal else ()
+            where = without_nulls(self.table, equal[0]) if equal else ()
             if where:
                 for tail in self._tails(terms, equal=equal):
                     yield design_on(self.table, joined(equal, tail), where=where), "composite"

@@ -51,7 +51,7 @@ def plan_run(observations: tuple[Observation, ...], catalog: Catalog) -> Schedul
                 write=write,
                 sample=sample,
                 room=room_for(sample, catalog) if write else (),
-                weight=observation.shape.calls / len(samples),
+                weight=observation.shape.weight / len(samples),
             )
             for sample in samples
         ]
@@ -77,7 +77,7 @@ def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
             break
         best = max(
             open_shapes,
-            key=lambda o: (o.shape.calls * _expected_ms(o) / counts[o.shape.id], o.shape.id),
+            key=lambda o: (o.shape.weight * _expected_ms(o) / counts[o.shape.id], o.shape.id),
         )
         counts[best.shape.id] += 1
         spent += _expected_ms(best)

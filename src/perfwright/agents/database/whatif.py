@@ -77,7 +77,7 @@ class Trials(Protocol):
         """Cost of one replay of the workload with what was chosen so far."""
 
     def write_ms(self) -> float:
-        """The part of it that is due to writes."""
+        """The part of it that is due to writes, as far as indexes decide it."""
 
     def table_ms(self, table: str) -> float:
         """The part of it that is due to statements which touch a table."""

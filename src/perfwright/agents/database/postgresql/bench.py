@@ -196,7 +196,7 @@ class PostgresBench:
         kept = {o.shape.id for o in self._affected}
         others = [o for o in workload if o.shape.write and o.shape.id not in kept]
         self._other_writes_s = sum(o.total_ms / 1e3 for o in others)
-        self._other_write_pages = sum(o.shape.calls * o.cost.pages for o in others if o.cost)
+        self._other_write_pages = sum(o.shape.weight * o.cost.pages for o in others if o.cost)
 
     def _is_affected(self, observation: Observation, touched: frozenset[str]) -> bool:
         if observation.shape.write and touched & set(observation.tables):
@@ -272,7 +272,7 @@ class PostgresBench:
             slow = observation.cost is not None and observation.cost.ms > SLOW_MS
             samples = spread(shape.samples, 1 if slow else COUNT_SAMPLES)
             for sample in samples:
-                weight = shape.calls / len(samples)
+                weight = shape.weight / len(samples)
                 if shape.write:
                     room = room_for(sample, self._catalog)
                     run = replayer.write(sample, limit_s=COUNT_LIMIT_S, room=room)

@@ -51,7 +51,7 @@ def observe(
             batched(replace(shape, samples=tuple(literal_samples(shape.samples, connection))))
             for shape in shapes
         )
-        settle(connection, settling_statements(literal))
+        settle(connection, settling_statements(literal, artifacts.catalog))
         shapes, revived = with_living_rows(literal, connection, catalog=artifacts.catalog)
     copies.create(TRIAL, template=BASE)
     replayer = Replayer(copies.open(TRIAL, settings=settings), clock=clock)

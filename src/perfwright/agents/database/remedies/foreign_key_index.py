@@ -24,7 +24,7 @@ def propose(artifacts: DatabaseArtifacts, findings: tuple[Finding, ...]) -> Iter
         if table is None or balance_of(artifacts, key.table).closed:
             continue
         keys = tuple(DesignKey(text=quote(c), column=c, equality=True) for c in key.columns)
-        design = design_on(table, keys, where=without_nulls(table, key.columns[0]))
+        design = design_on(table, keys, where=without_nulls(table, keys[0]))
         yield index_proposal(artifacts, (design,), remedy="foreign-key-index", cost_ms=finding.cost)
 
 

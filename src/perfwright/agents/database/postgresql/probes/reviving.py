@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from perfwright.agents.database.artifacts import Sample, Shape
@@ -19,6 +20,7 @@ from perfwright.agents.database.workload import tokenize
 
 LIMIT_S = 2.0
 MAX_ALIKE = 6
+LIKENESS = (0.05, 2.0)  # beyond, the counters are of something else than what the replay does
 
 
 def with_living_rows(
@@ -40,9 +42,9 @@ def with_living_rows(
         if _is_delete(shape) and not _finds_rows(shape, replayer):
             bare = replace(shape, samples=(), template=_parametrised(shape))
             drawn = draw_missing((bare,), connection, catalog=catalog).shapes
-        alike = _likest(drawn[0], replayer) if drawn else ()
-        revived += bool(alike)
-        done.append(replace(shape, samples=alike) if alike else shape)
+        found = _likest(drawn[0], replayer) if drawn else shape
+        revived += found is not shape and bool(found.samples)
+        done.append(found if found.samples else shape)
     if not revived:
         return shapes, ()
     note = (
@@ -69,30 +71,48 @@ def _finds_rows(shape: Shape, replayer: Replayer) -> bool:
     return False
 
 
-def _likest(shape: Shape, replayer: Replayer) -> tuple[Sample, ...]:
-    """The drawn samples that cost about what the recorded executions did.
+def _likest(shape: Shape, replayer: Replayer) -> Shape:
+    """Give a shape those of its drawn samples that cost about what the recorded executions did.
 
     Programs delete what hardly anything hangs on; a row at random may have thousands of children.
+    Where even the likest differ, the server's count of buffers says how many of them make one.
     """
     import psycopg
 
-    costs: list[tuple[float, Sample]] = []
+    runs: list[tuple[Execution, Sample]] = []
     for sample in literal_samples(shape.samples, replayer.connection):
         try:
             run = replayer.write(sample, limit_s=LIMIT_S)
         except (psycopg.Error, UnsafeStatementError):
             continue
         if run.rows:
-            costs.append((_distance(shape, run), sample))
-    costs.sort(key=lambda pair: pair[0])
-    return tuple(sample for _, sample in costs[:MAX_ALIKE])
+            runs.append((run, sample))
+    runs.sort(key=lambda pair: _distance(shape, pair[0]))
+    likest = runs[:MAX_ALIKE]
+    likeness = _likeness(shape, [run for run, _ in likest])
+    return replace(shape, samples=tuple(sample for _, sample in likest), likeness=likeness)
+
+
+def _likeness(shape: Shape, runs: Sequence[Execution]) -> float:
+    recorded, seen = _recorded_pages(shape), sum(run.pages for run in runs)
+    if not recorded or not seen:
+        return 1.0
+    low, high = LIKENESS
+    return min(max(recorded * len(runs) / seen, low), high)
+
+
+def _recorded_pages(shape: Shape) -> float:
+    """Buffers of one call, as the server counted them; 0 where it did not."""
+    if shape.counters is None or not shape.calls:
+        return 0.0
+    return (shape.counters.hit_pages + shape.counters.read_pages) / shape.calls
 
 
 def _distance(shape: Shape, run: Execution) -> float:
     """How many times off a run is, as a logarithm; 0 where nothing was recorded."""
-    counters = shape.counters
-    if counters is not None and shape.calls:
-        recorded, seen = (counters.hit_pages + counters.read_pages) / shape.calls, run.pages
+    pages = _recorded_pages(shape)
+    if pages:
+        recorded, seen = pages, run.pages
     elif shape.recorded_ms is not None and shape.calls:
         recorded, seen = shape.recorded_ms / shape.calls, run.seconds * 1e3
     else:

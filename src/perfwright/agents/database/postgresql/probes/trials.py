@@ -7,10 +7,11 @@ over-estimated up to 13 times, expression indexes undervalued 15 times, and GIN 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from statistics import fmean
+from itertools import combinations
+from statistics import fmean, median
 from typing import Any
 
 from perfwright.agents.database.artifacts import Observation, Sample
@@ -36,6 +37,8 @@ WORK_MS = 5e-4  # a unit of work, where too little was seen to tell
 WORK_SPREAD = 10.0  # what a unit of one statement may cost more or less than one on average
 WORK_ENOUGH = 200.0  # to tell what a unit of a statement takes
 PAGE_MS = (0.0005, 0.01)  # bounds for what touching a buffer costs a write
+USUAL_PAGE_MS = 0.002  # where there is too little to learn it from
+APART = 0.5  # two writes tell what a buffer costs when one touches half as many more
 LOSS = 10.0  # charged for a statement that was stopped
 SLOWER = 2.0  # a statement may take this many times its seconds before it is stopped
 BUILD_LIMIT_S = 60.0
@@ -71,24 +74,26 @@ class ScratchTrials:
         self._reads: dict[str, list[_ReadState]] = {}
         self._writes: dict[str, _WriteState] = {}
         self._tables: dict[str, frozenset[str]] = {}
-        seconds = 0.0
+        timed: list[tuple[float, float]] = []
+        self._fixed_ms = 0.0  # of the writes: what no index changes
         for observation in workload:
             if observation.cost is None:
                 continue
             self._tables[observation.shape.id] = frozenset(observation.tables)
             if observation.shape.write:
-                seconds += self._begin_write(observation)
+                timed += self._begin_write(observation)
             else:
                 self._begin_read(observation)
         self._calibrate_work()
-        self.page_ms = self._calibrate_pages(seconds)
+        self.page_ms = price_of_a_page(timed)
+        self._fixed_ms = max(0.0, self._fixed_ms - self.write_ms())
 
     def total_ms(self) -> float:
         """Cost of one replay of the workload."""
-        return sum(map(self._shape_ms, self._reads)) + self.write_ms()
+        return sum(map(self._shape_ms, self._reads)) + self.write_ms() + self._fixed_ms
 
     def write_ms(self) -> float:
-        """The part that is due to writes."""
+        """The part that is due to the buffers of writes."""
         return sum(map(self._write_cost, self._writes.values()))
 
     def table_ms(self, table: str) -> float:
@@ -207,7 +212,7 @@ class ScratchTrials:
 
     def _write_cost(self, state: _WriteState, *, pages: float | None = None) -> float:
         touched = state.pages if pages is None else pages
-        return state.observation.shape.calls * touched * self.page_ms
+        return state.observation.shape.weight * touched * self.page_ms
 
     def _fingerprint(self) -> dict[tuple[str, str], tuple[str, int]]:
         """Indexes by table and name, each with its definition and bytes; statistics likewise."""
@@ -230,7 +235,7 @@ class ScratchTrials:
             if sum(s.run.seconds for s in states) > SHAPE_LIMIT_S:
                 break
         for state in states:
-            state.weight = shape.calls / len(states)
+            state.weight = shape.weight / len(states)
         if states:
             self._reads[shape.id] = states
 
@@ -245,19 +250,19 @@ class ScratchTrials:
             return None
         return shown.signature, executed(plan, seconds=seconds)
 
-    def _begin_write(self, observation: Observation) -> float:
-        """Take up a write; returns the seconds that all its calls take."""
+    def _begin_write(self, observation: Observation) -> Iterator[tuple[float, float]]:
+        """Take up a write; yields the buffers and milliseconds of one execution."""
         samples = tuple(
             (sample, room_for(sample, self._catalog))
             for sample in spread(observation.shape.samples, MAX_WRITES)
         )
         state = _WriteState(observation, samples, 0.0)
         measured = self._measure_write(state)
-        if measured is None:
-            return 0.0
-        state.pages, seconds = measured
-        self._writes[observation.shape.id] = state
-        return seconds * observation.shape.calls
+        if measured is not None:
+            state.pages, seconds = measured
+            self._writes[observation.shape.id] = state
+            self._fixed_ms += seconds * 1e3 * observation.shape.weight
+            yield state.pages, seconds * 1e3
 
     def _calibrate_work(self) -> None:
         """Learn what a unit of work takes: for each statement where it tells, and over all."""
@@ -271,11 +276,6 @@ class ScratchTrials:
             price = seconds * 1e3 / own if own > WORK_ENOUGH else overall
             for state in group:
                 state.work_ms = min(max(price, overall / WORK_SPREAD), overall * WORK_SPREAD)
-
-    def _calibrate_pages(self, write_seconds: float) -> float:
-        pages = sum(s.observation.shape.calls * s.pages for s in self._writes.values())
-        low, high = PAGE_MS
-        return min(max(write_seconds * 1e3 / pages, low), high) if pages else low
 
     def _rerun_reads(
         self, touched: frozenset[str]
@@ -317,6 +317,24 @@ class ScratchTrials:
         except psycopg.Error:
             return None
         return fmean(r.pages for r in runs), fmean(r.seconds for r in runs)
+
+
+def price_of_a_page(timed: Sequence[tuple[float, float]]) -> float:
+    """Milliseconds that one more buffer costs a write: the median slope between two writes.
+
+    Most of a short write is its fixed part, which no index changes: over all, a buffer seemed
+    four times as dear as what indexes then really cost. Source: P. K. Sen, JASA 63 (1968).
+
+    Args:
+        timed: Buffers and milliseconds of one execution of each write.
+    """
+    slopes = [
+        (ms - other_ms) / (pages - other_pages)
+        for (pages, ms), (other_pages, other_ms) in combinations(timed, 2)
+        if abs(pages - other_pages) >= APART * max(pages, other_pages)
+    ]
+    low, high = PAGE_MS
+    return min(max(median(slopes), low), high) if slopes else USUAL_PAGE_MS
 
 
 _FINGERPRINT = """
