@@ -36,6 +36,8 @@ REQUIRED = "PERFWRIGHT_REQUIRE_POSTGRESQL"
 
 
 _STARTS = 10
+_PATIENCE_S = 60  # for a start or a stop; what takes longer has failed
+_LAST_LINES = 12
 
 
 class NoServerError(RuntimeError):
@@ -69,6 +71,15 @@ class PrivateServer:
         """The postmaster."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the postmaster is there, even if it does not answer."""
+        try:
+            os.kill(self.pid, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._control("start", "-w", "-l", str(self.folder / "log"))
@@ -92,8 +103,12 @@ class PrivateServer:
                 time.sleep(0.5)
 
     def _control(self, *arguments: str) -> None:
-        data = str(self.folder / "data")
-        run_unprivileged([str(self.programs / "pg_ctl"), "-D", data, *arguments])
+        command = [str(self.programs / "pg_ctl"), "-D", str(self.folder / "data"), *arguments]
+        try:
+            run_unprivileged([*command, "-t", str(_PATIENCE_S)])
+        except RuntimeError as error:
+            said = (self.folder / "log").read_text().splitlines()[-_LAST_LINES:]
+            raise RuntimeError("\n".join((f"{error}the server's log ends with", *said))) from error
 
 
 def find_programs() -> Path:
@@ -152,11 +167,12 @@ def private_server(
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
         server = PrivateServer(folder, port, programs, chosen)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
-            server.stop("immediate")
+            if server.is_running:
+                server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

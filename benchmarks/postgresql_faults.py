@@ -6,7 +6,9 @@ Every round starts the real command line (`perfwright apply`, sometimes `undo`) 
 with a ledger that holds proven changes, and lets something go wrong at a random instant. After
 the fault is over, perfwright is started once more. Then no index may be invalid, pg_indexes must be
 what the ledger says, `undo --all` must bring it back row by row, and nobody may have waited for
-perfwright longer than its lock_timeout, nor perfwright for anybody. Takes about ten minutes.
+perfwright longer than its lock_timeout, nor perfwright for anybody. A scenario whose fault never
+met perfwright at work fails as well; and first of all, the checks must find what is planted for
+them. Takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -21,22 +23,23 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from _postgres import QUIET, PrivateServer, private_server
 from _shared import circumstances, say, table
+from _waits import OURS, Observer, Waits, connected
 
 from perfwright.core import (
     ExperimentRecord,
     Layer,
     Outcome,
+    PerfwrightError,
     Prediction,
     Proposal,
     Risk,
@@ -56,7 +59,6 @@ LOCK_TIMEOUT_S = Policy().lock_timeout_s
 SLACK_S = 0.5  # sampling, scheduling on a busy machine, and the cancel itself
 SETTINGS = {**QUIET, "maintenance_work_mem": "4MB", "max_connections": "60"}
 ROWS = 300_000
-OURS = "perfwright change%"
 CREATE = "CREATE INDEX pw_orders_slow ON orders (slow(note), customer)"
 CHANGES = (
     (CREATE,),
@@ -89,88 +91,15 @@ SCHEMA = (
     "VACUUM ANALYZE",
 )
 INDEXES = (
-    "SELECT p.*, obj_description(c.oid, 'pg_class'), (SELECT array_agg(a.attstattarget ORDER BY "
-    "a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid) FROM pg_indexes p JOIN pg_class c "
-    "ON c.relname = p.indexname WHERE schemaname = 'public' ORDER BY 1, 2, 3"
+    "SELECT p.*, i.indisvalid, obj_description(c.oid, 'pg_class'), (SELECT array_agg("
+    "a.attstattarget ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid) "
+    "FROM pg_indexes p JOIN pg_class c ON c.relname = p.indexname "
+    "JOIN pg_index i ON i.indexrelid = c.oid WHERE schemaname = 'public' ORDER BY 1, 2, 3"
 )
 INVALID = (
     "SELECT indexrelid::regclass::text FROM pg_index "
     "WHERE NOT (indisvalid AND indisready AND indislive)"
 )
-
-
-# --- What others suffer --------------------------------------------------------------------------
-
-
-@dataclass
-class Waits:
-    """Longest waits in seconds, each with perfwright on one side of it."""
-
-    of_others: float = 0.0
-    of_ours: float = 0.0
-    probe: float = 0.0
-    """Longest single read or write of a session that only reads and writes."""
-
-
-class Observer:
-    """Samples who waits for whom, and reads and writes like a client."""
-
-    def __init__(self, server: PrivateServer) -> None:
-        self.server = server
-        self.waits = Waits()
-        self._since: dict[tuple[str, int], float] = {}
-        self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._keep_on, args=(work,)) for work in (self._look, self._use)
-        ]
-
-    def __enter__(self) -> Observer:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _keep_on(self, work: Callable[[psycopg.Connection[Any]], None]) -> None:
-        while not self._ended.is_set():
-            with suppress(psycopg.Error), connected(self.server.url(DATABASE)) as connection:
-                while not self._ended.is_set():
-                    work(connection)
-            self._ended.wait(0.05)
-
-    def _look(self, connection: psycopg.Connection[Any]) -> None:
-        rows = connection.execute(
-            "SELECT l.pid, a.application_name LIKE %s, EXISTS (SELECT FROM pg_stat_activity b "
-            "WHERE b.application_name LIKE %s AND b.pid = ANY (pg_blocking_pids(l.pid))) "
-            "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted",
-            (OURS, OURS),
-        ).fetchall()
-        now = time.monotonic()
-        waiting = {("ours" if ours else "others", pid) for pid, ours, by in rows if ours or by}
-        self._since = {key: self._since.get(key, now) for key in waiting}
-        for (side, _), since in self._since.items():
-            name = f"of_{side}"
-            setattr(self.waits, name, max(getattr(self.waits, name), now - since))
-        self._ended.wait(0.02)
-
-    def _use(self, connection: psycopg.Connection[Any]) -> None:
-        began = time.monotonic()
-        connection.execute("UPDATE orders SET customer = customer WHERE id = 7")
-        connection.execute("SELECT total FROM orders WHERE id = 9")
-        self.waits.probe = max(self.waits.probe, time.monotonic() - began)
-        self._ended.wait(0.02)
-
-
-@contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=5)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 # --- One round -----------------------------------------------------------------------------------
@@ -181,12 +110,23 @@ class Tally:
     """What the rounds of one scenario came to."""
 
     rounds: int = 0
+    struck: int = 0
+    """In how many the fault met perfwright at work."""
     applied: int = 0
-    refused: int = 0
+    """In how many all changes were there at the next start."""
     invalid_left: int = 0
     restored: int = 0
     waits: Waits = field(default_factory=Waits)
     failures: list[str] = field(default_factory=list)
+
+
+class End(NamedTuple):
+    """How perfwright ended under a fault."""
+
+    code: int
+    complaint: str
+    struck: bool = True
+    """Whether the fault met it at work: at a random instant it may come too late."""
 
 
 @dataclass
@@ -199,6 +139,15 @@ class Stage:
     build_s: float = 2.0
     """How long `apply` takes when nothing goes wrong."""
     user: str = "postgres"
+    scripts: tuple[str, ...] = ()
+    """What the ledger proposes."""
+    later: ExitStack = field(default_factory=ExitStack)
+    """What takes the fault itself back; left at the end of every round, after the checks."""
+
+    @property
+    def table(self) -> str:
+        """The table that the changes are about."""
+        return "events" if " ON events " in self.scripts[0] else "orders"
 
     def url(self) -> str:
         return self.server.url(DATABASE)
@@ -220,6 +169,7 @@ class Stage:
 
     def prepare(self, *scripts: str) -> None:
         """Write a ledger in which each script is proven."""
+        self.scripts = scripts
         shutil.rmtree(self.folder, ignore_errors=True)
         home = self.folder / ".perfwright"
         home.mkdir(parents=True)
@@ -253,7 +203,7 @@ class Stage:
 
     def start(self, *arguments: str, folder: Path | None = None) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if k != "PERFWRIGHT_LEDGER"}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [PERFWRIGHT, *arguments],
             cwd=folder or self.folder,
             env=environment,
@@ -262,6 +212,8 @@ class Stage:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.later.callback(process.kill)  # no more than a look where it has ended by itself
+        return process
 
     def apply(self, folder: Path | None = None) -> subprocess.Popen[str]:
         return self.start("apply", RUN, "--yes", "--watch", "0", folder=folder)
@@ -294,62 +246,126 @@ class Stage:
             time.sleep(0.02)
         return None
 
+    def ledger(self) -> list[dict[str, Any]]:
+        """The changes as the next perfwright sees them, which first ends what is half-done."""
+        shown = self.run("ledger", "--json")
+        if shown.returncode != 0 or "Traceback" in shown.stderr:
+            problem = f"{shown.returncode}: {shown.stderr.strip()[-400:]}"
+            raise ValueError(f"the next start failed with {problem}")
+        changes: list[dict[str, Any]] = json.loads(shown.stdout)["changes"]
+        return changes
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+
+def ended(process: subprocess.Popen[str], *, struck: bool = True) -> End:
     _, complaint = process.communicate(timeout=LIMIT_S)
     if "Traceback" in complaint:
         raise ValueError(complaint[-600:])
-    return process.returncode, complaint
+    return End(process.returncode, complaint, struck)
 
 
-def check(stage: Stage, start: list[tuple[Any, ...]], tally: Tally) -> Iterator[str]:
+def refused(end: End, *, because: str) -> End:
+    if end.code != 2 or because not in end.complaint:
+        raise ValueError(f"no refusal with {because!r}, but {end.code}: {end.complaint[-300:]}")
+    return end
+
+
+def check(stage: Stage, end: End, *, start: list[tuple[Any, ...]], tally: Tally) -> Iterator[str]:
     """Start perfwright again and compare what is there with what its ledger says."""
-    shown = stage.run("ledger", "--json")
-    if shown.returncode != 0 or "Traceback" in shown.stderr:
-        yield f"the next start failed with {shown.returncode}: {shown.stderr.strip()[-400:]}"
-        return
-    changes = json.loads(shown.stdout)["changes"]
-    open_ones = [each for each in changes if each["state"] in OPEN]
-    yield from (f"{each['id']} is {each['state']}: {shown.stderr[-300:]}" for each in open_ones)
+    if end.code not in (0, 2, -signal.SIGKILL):
+        yield f"exit code {end.code}: {end.complaint[-300:]}"
+    changes = stage.ledger()
+    kept = [change for change in changes if change["state"] == "kept"]
+    yield from (f"{each['id']} is {each['state']}" for each in changes if each["state"] in OPEN)
+    tally.applied += len(kept) == len(stage.scripts)
+    if end.struck and end.code == 0 and len(kept) != len(stage.scripts):
+        yield f"it ended well, but the ledger keeps {len(kept)} of {len(stage.scripts)} changes"
     invalid = stage.ask(INVALID)
     tally.invalid_left += len(invalid)
     yield from (f"{name} is invalid" for (name,) in invalid)
-    kept = [change for change in changes if change["state"] == "kept"]
-    names = {row[2] for row in stage.ask(INDEXES)}
-    wanted = {row[2] for row in start}
-    for change in kept:
-        for subject in change["apply"]:
-            name = subject.split('"')
-            if subject.startswith("CREATE INDEX"):
-                wanted.add(name[1])
-            elif subject.startswith("DROP INDEX"):
-                wanted.discard(name[-2])
+    names, wanted = {row[2] for row in stage.ask(INDEXES)}, promised(start, kept)
     if names != wanted:
         yield f"the ledger keeps {len(kept)} changes, but of indexes differ {names ^ wanted}"
     undone = stage.run("undo", "--all")
     if undone.returncode:
         yield f"undo: {undone.stderr[-400:]}"
-    if stage.ask(INDEXES) != start:
-        yield "pg_indexes is not what it was"
-    else:
+    yield from (
+        f"{each['id']} is {each['state']} after undo --all"
+        for each in stage.ledger()
+        if each["state"] in (*OPEN, "kept")
+    )
+    if stage.ask(INDEXES) == start:
         tally.restored += 1
+    else:
+        yield "pg_indexes is not what it was"
+
+
+def promised(start: list[tuple[Any, ...]], kept: list[dict[str, Any]]) -> set[str]:
+    """The names of the indexes that there must be, as the ledger says."""
+    names = {row[2] for row in start}
+    for statement in (text for change in kept for text in change["apply"]):
+        quoted = statement.split('"')
+        if statement.startswith("CREATE INDEX"):
+            names.add(quoted[1])
+        elif statement.startswith("DROP INDEX"):
+            names.discard(quoted[-2])
+    return names
+
+
+def suffered(observer: Observer, *, seconds: float, outage: bool) -> Iterator[str]:
+    """What others had to bear in a round, and whether it was looked at closely enough."""
+    waits, limit_s = observer.waits, LOCK_TIMEOUT_S + SLACK_S
+    if waits.of_others > limit_s:
+        yield f"others waited {waits.of_others:.2f} s for a lock of perfwright's"
+    if waits.of_ours > limit_s:
+        yield f"perfwright waited {waits.of_ours:.2f} s for a lock"
+    if observer.looks < seconds or not observer.uses:
+        yield f"only {observer.looks} looks and {observer.uses} reads in {seconds:.0f} s"
+    if not outage:
+        yield from observer.errors
+        if waits.probe > limit_s:
+            yield f"a client that reads and writes waited {waits.probe:.2f} s"
+
+
+def see_what_is_planted(stage: Stage) -> None:
+    """Plant what the checks are there to find: where they miss it, their silence means nothing."""
+    with (
+        Observer(stage.server, database=DATABASE) as observer,
+        connected(stage.url(), name=OURS.replace("%", " 0@planted")) as ours,
+        connected(stage.url()) as other,
+    ):
+        for holder, waiter in ((ours, other), (other, ours)):
+            waiter.execute("SET lock_timeout = '500ms'")
+            with holder.transaction(), suppress(psycopg.errors.LockNotAvailable):
+                holder.execute("LOCK TABLE elsewhere")
+                waiter.execute("TABLE elsewhere")
+    if min(observer.waits.of_others, observer.waits.of_ours) < 0.3 or not observer.uses:
+        raise ValueError(f"the waits that were planted were not seen: {observer.waits}")
+    start = stage.ask(INDEXES)
+    stage.prepare(CREATE)
+    stage.ask_ddl("CREATE INDEX planted ON elsewhere(x)")
+    stage.ask_ddl("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'planted'::regclass")
+    found = "; ".join(check(stage, End(0, ""), start=start, tally=Tally()))
+    stage.ask_ddl("DROP INDEX planted")
+    for complaint in ("keeps 0 of 1", "planted is invalid", "indexes differ", "not what it was"):
+        if complaint not in found:
+            raise ValueError(f"an index was planted, and {complaint!r} is not in: {found}")
 
 
 # --- The faults ----------------------------------------------------------------------------------
 
 
-def blocked(stage: Stage) -> tuple[int, str]:
+def blocked(stage: Stage) -> End:
     """A transaction that holds a lock on the table: before the start, or from some instant on."""
     mode = stage.rng.choice(("ACCESS EXCLUSIVE", "ROW EXCLUSIVE"))
-    return _with_transaction(stage, f"LOCK TABLE orders IN {mode} MODE")
+    return _with_transaction(stage, f"LOCK TABLE {stage.table} IN {mode} MODE")
 
 
-def old_snapshot(stage: Stage) -> tuple[int, str]:
+def old_snapshot(stage: Stage) -> End:
     """A transaction that only reads another table, and that CONCURRENTLY must wait for."""
     return _with_transaction(stage, "SELECT count(*) FROM elsewhere")
 
 
-def _with_transaction(stage: Stage, statement: str) -> tuple[int, str]:
+def _with_transaction(stage: Stage, statement: str) -> End:
     early = stage.rng.random() < 0.5
     process = None if early else stage.apply()
     if process is not None:
@@ -359,12 +375,13 @@ def _with_transaction(stage: Stage, statement: str) -> tuple[int, str]:
         connection.execute("SET LOCAL lock_timeout = '20s'")
         connection.execute(statement.encode())
         process = process or stage.apply()
+        struck = process.poll() is None
         time.sleep(stage.rng.choice((1.0, 4.0, 9.0, 20.0)))
         connection.rollback()
-    return ended(process)
+    return ended(process, struck=struck)
 
 
-def killed(stage: Stage) -> tuple[int, str]:
+def killed(stage: Stage) -> End:
     """SIGKILL to perfwright at a random instant, half of the time while it undoes."""
     if stage.rng.random() < 0.4:
         ended(stage.apply())
@@ -374,24 +391,26 @@ def killed(stage: Stage) -> tuple[int, str]:
         process = stage.apply()
         stage.some_instant()
     process.kill()
-    return ended(process)
+    end = ended(process)
+    return end._replace(struck=end.code == -signal.SIGKILL)
 
 
-def backend_killed(stage: Stage) -> tuple[int, str]:
+def backend_killed(stage: Stage) -> End:
     """pg_terminate_backend, or SIGKILL, which makes the whole server recover."""
     process = stage.apply()
-    pid = stage.building()
+    pid, struck = stage.building(), False
     time.sleep(stage.rng.uniform(0.0, stage.build_s / 2))
     if pid is not None:
         if stage.rng.random() < 0.5:
-            stage.ask(f"SELECT pg_terminate_backend({pid})")
+            struck = stage.ask(f"SELECT pg_terminate_backend({pid})") == [(True,)]
         else:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    return ended(process)
+                struck = True
+    return ended(process, struck=struck)
 
 
-def full_disk(stage: Stage) -> tuple[int, str]:
+def full_disk(stage: Stage) -> End:
     """A file size limit for the server: a table fits below it, its index does not."""
     stage.prepare("CREATE INDEX pw_small_wide ON small (repeat(md5(x::text), 9))")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -402,100 +421,109 @@ def full_disk(stage: Stage) -> tuple[int, str]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     try:
-        code, complaint = ended(stage.apply())
+        end = ended(stage.apply())
     finally:
-        stage.server.restart()
-    if code != 2 or "File too large" not in complaint:
-        raise ValueError(f"a disk that is full gave {code}: {complaint[-300:]}")
-    return code, complaint
+        stage.server.restart("immediate")  # under the limit it might not get its checkpoint done
+    return refused(end, because="File too large")
 
 
-def full_tablespace(stage: Stage) -> tuple[int, str]:
+def full_tablespace(stage: Stage) -> End:
     """A small file system that is full at the start, or gets full during the build."""
-    place = Path("/tmp") / f"perfwright-small-{os.getpid()}"
     fills_later = stage.rng.random() < 0.7
-    with ExitStack() as stack:
-        stack.enter_context(small_file_system(place, mebibytes=220 if fills_later else 16))
-        stage.ask_ddl(f"CREATE TABLESPACE small LOCATION '{place}/data'")
-        stack.callback(stage.ask_ddl, "DROP TABLESPACE IF EXISTS small")
-        stage.prepare(CREATE + " TABLESPACE small")
-        process = stage.apply()
-        if fills_later and stage.building() is not None:
-            with (place / "filler").open("wb") as filler, suppress(OSError):
-                while True:
-                    filler.write(bytes(1 << 20))
-                    filler.flush()
-        code = ended(process)
-        (place / "filler").unlink(missing_ok=True)
-        stage.run("undo", "--all")  # else the tablespace could not be dropped
-        return code
+    small = small_file_system(mebibytes=220 if fills_later else 16)
+    place = stage.later.enter_context(small)
+    stage.later.enter_context(tablespace(stage, place / "data"))
+    stage.prepare(CREATE + " TABLESPACE small")
+    process = stage.apply()
+    if fills_later and stage.building() is not None:
+        with (place / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(1 << 20))
+    return refused(ended(process), because="No space left" if fills_later else "must be free")
 
 
-def read_only_role(stage: Stage) -> tuple[int, str]:
+def read_only_role(stage: Stage) -> End:
     """A role that may only read: refused, with the owner's name."""
     stage.user = "reader"
     try:
         stage.prepare(CREATE, "DROP INDEX orders_total")
-        code, complaint = ended(stage.apply())
+        end = ended(stage.apply())
     finally:
         stage.user = "postgres"
-    if code != 2 or "connect as postgres" not in complaint:
-        raise ValueError(f"a role that may only read got {code}: {complaint[-300:]}")
-    return code, complaint
+    return refused(end, because="connect as postgres")
 
 
-def restarted(stage: Stage) -> tuple[int, str]:
+def restarted(stage: Stage) -> End:
     """The server stops at once and starts again, in the middle."""
     process = stage.apply()
     stage.some_instant()
+    struck = process.poll() is None
     stage.server.restart(stage.rng.choice(("immediate", "immediate", "fast")))
-    return ended(process)
+    return ended(process, struck=struck)
 
 
-def two_at_once(stage: Stage) -> tuple[int, str]:
+def two_at_once(stage: Stage) -> End:
     """Another perfwright with a ledger of its own changes the same database."""
     other = stage.folder.with_name("other")
     shutil.rmtree(other, ignore_errors=True)
     shutil.copytree(stage.folder, other)
-    first = stage.apply()
+    processes = [stage.apply()]
     time.sleep(stage.rng.uniform(0.0, 0.8))
-    second = stage.apply(folder=other)
-    code, complaint = ended(first)
-    if ended(second)[0] not in (0, 2):
-        raise ValueError("the second perfwright ended in an unknown way")
-    back = stage.start("undo", "--all", folder=other)
-    ended(back)
-    return code, complaint
+    processes.append(stage.apply(folder=other))
+    first, second = map(ended, processes)
+    if second.code not in (0, 2):
+        raise ValueError(f"the second perfwright gave {second.code}: {second.complaint[-300:]}")
+    back = ended(stage.start("undo", "--all", folder=other))
+    if back.code:
+        raise ValueError(f"the second perfwright's undo: {back.complaint[-300:]}")
+    return first._replace(struck="another perfwright" in first.complaint + second.complaint)
 
 
-def wanted_by_ddl(stage: Stage) -> tuple[int, str]:
+def wanted_by_ddl(stage: Stage) -> End:
     """An ALTER TABLE of somebody else during the build; all readers queue behind it."""
     process = stage.apply()
-    if stage.building() is not None:
+    struck = stage.building() is not None
+    if struck:
         time.sleep(stage.rng.uniform(0.0, stage.build_s / 2))
-        stage.ask_ddl("ALTER TABLE orders ALTER COLUMN note SET STATISTICS 90")
-        stage.ask_ddl("ALTER TABLE orders ADD COLUMN IF NOT EXISTS later int")
-    return ended(process)
+        text = {"orders": "note", "events": "kind"}[stage.table]
+        stage.ask_ddl(f"ALTER TABLE {stage.table} ALTER COLUMN {text} SET STATISTICS 90")
+        stage.ask_ddl(f"ALTER TABLE {stage.table} ADD COLUMN IF NOT EXISTS later int")
+    return ended(process, struck=struck)
 
 
 @contextmanager
-def small_file_system(place: Path, *, mebibytes: int) -> Iterator[None]:
+def small_file_system(*, mebibytes: int) -> Iterator[Path]:
     """A tmpfs that holds no more than this; needs the right to mount."""
-    place.mkdir(exist_ok=True)
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(place)], check=True
-    )
+    place = Path(tempfile.mkdtemp(prefix="perfwright-small-"))
     try:
-        data = place / "data"
-        data.mkdir()
-        shutil.chown(data, "postgres", "postgres")
-        yield
+        size = f"size={mebibytes}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)], check=True)
+        try:
+            yield place
+        finally:
+            # Lazily: a session may hold a file open that was dropped already.
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=False)
         place.rmdir()
 
 
-SCENARIOS: dict[str, Callable[[Stage], tuple[int, str]]] = {
+@contextmanager
+def tablespace(stage: Stage, folder: Path) -> Iterator[None]:
+    """A tablespace `small` in a new folder."""
+    folder.mkdir()
+    shutil.chown(folder, "postgres", "postgres")
+    stage.ask_ddl(f"CREATE TABLESPACE small LOCATION '{folder}'")
+    try:
+        yield
+    finally:
+        stage.ask_ddl("DROP INDEX IF EXISTS pw_orders_slow")  # of a round that failed
+        stage.ask_ddl("DROP TABLESPACE small")
+        # Without it, recovery after a crash would begin before CREATE TABLESPACE, and a server
+        # that finds the folder gone does not start.
+        stage.ask_ddl("CHECKPOINT")
+
+
+SCENARIOS: dict[str, Callable[[Stage], End]] = {
     "blocker holds a lock": blocked,
     "old snapshot": old_snapshot,
     "kill -9 of perfwright": killed,
@@ -509,42 +537,47 @@ SCENARIOS: dict[str, Callable[[Stage], tuple[int, str]]] = {
 }
 OUTAGES = ("blocker holds a lock", "backend killed", "file size limit", "server restarts")
 """The probe waits for the server or the blocker here, not for perfwright."""
+UNDISTURBED = 3  # the shortest counts: what waits for longer than a build strikes too late
+BROKEN = (OSError, ValueError, subprocess.SubprocessError, psycopg.Error, PerfwrightError)
 
 
 # --- The whole -----------------------------------------------------------------------------------
 
 
-def one_round(stage: Stage, name: str, *, number: int, tally: Tally) -> None:
-    """Let one thing go wrong, and look at what is left."""
-    start = stage.ask(INDEXES)
-    stage.prepare(*CHANGES[number % len(CHANGES)])
+@contextmanager
+def noted(problems: list[str]) -> Iterator[None]:
+    """Write down what goes wrong, so that the other rounds can follow."""
+    try:
+        yield
+    except BROKEN as error:
+        problems.append(f"{type(error).__name__}: {error}")
+
+
+def one_round(stage: Stage, name: str, *, number: int, tally: Tally) -> str:
+    """Let one thing go wrong, look at what is left, and say how it went."""
     problems: list[str] = []
-    with Observer(stage.server) as observer:
-        try:
-            code, complaint = SCENARIOS[name](stage)
-            tally.applied += code == 0
-            tally.refused += code != 0
-            if code not in (0, 2, -signal.SIGKILL):
-                problems.append(f"exit code {code}: {complaint[-300:]}")
-            problems += check(stage, start, tally)
-        except (OSError, ValueError, subprocess.SubprocessError, psycopg.Error) as error:
-            problems.append(f"{type(error).__name__}: {error}")
-    waits = observer.waits
-    problems += [
-        f"{side} waited {seconds:.2f} s for a lock"
-        for side, seconds in (("others", waits.of_others), ("perfwright", waits.of_ours))
-        if seconds > LOCK_TIMEOUT_S + SLACK_S
-    ]
+    began, struck_before, applied_before = time.monotonic(), tally.struck, tally.applied
+    observer = Observer(stage.server, database=DATABASE)
+    with observer, noted(problems), stage.later, noted(problems):
+        start = stage.ask(INDEXES)
+        stage.prepare(*CHANGES[number % len(CHANGES)])
+        end = SCENARIOS[name](stage)
+        tally.struck += end.struck
+        problems += check(stage, end, start=start, tally=tally)
+    seconds = time.monotonic() - began
+    problems += suffered(observer, seconds=seconds, outage=name in OUTAGES)
     tally.rounds += 1
-    tally.waits.of_others = max(tally.waits.of_others, waits.of_others)
-    tally.waits.of_ours = max(tally.waits.of_ours, waits.of_ours)
-    tally.waits.probe = max(tally.waits.probe, waits.probe)
+    tally.waits.take_in(observer.waits)
     tally.failures += [f"{name}, round {number}: {problem}" for problem in problems]
-    say(f"{name}, round {number}: {'; '.join(problems) or 'fine'}")
+    return (
+        f"{seconds:.0f} s, {'struck' if tally.struck > struck_before else 'did not strike'}, "
+        f"{'applied' if tally.applied > applied_before else 'not applied'}: "
+        f"{'; '.join(problems) or 'fine'}"
+    )
 
 
-def carry_out(names: Sequence[str], *, rounds: int, seed: int) -> dict[str, Tally]:
-    """Run every scenario on one server."""
+def carry_out(names: Sequence[str], *, rounds: int, seed: int) -> tuple[dict[str, Tally], str]:
+    """Run every scenario on one server; returns the server's version as well."""
     tallies = {name: Tally() for name in names}
     with private_server(SETTINGS) as server, tempfile.TemporaryDirectory() as root:
         with connected(server.url()) as connection:
@@ -552,18 +585,31 @@ def carry_out(names: Sequence[str], *, rounds: int, seed: int) -> dict[str, Tall
         stage = Stage(server, Path(root) / "work", random.Random(seed))
         for statement in SCHEMA:
             stage.ask_ddl(statement)
-        stage.prepare(CREATE)
-        began = time.monotonic()
-        code, complaint = ended(stage.apply())
-        stage.build_s = time.monotonic() - began
-        if code:
-            raise ValueError(f"apply does not work at all: {complaint}")
-        ended(stage.start("undo", "--all"))
+        ((version,),) = stage.ask("SHOW server_version")
+        see_what_is_planted(stage)
+        stage.build_s = min(undisturbed(stage) for _ in range(UNDISTURBED))
         say(f"apply takes {stage.build_s:.1f} s when nothing goes wrong")
-        for name in names:
-            for number in range(rounds):
-                one_round(stage, name, number=number, tally=tallies[name])
-    return tallies
+        plan = [(name, number) for name in names for number in range(rounds)]
+        for done, (name, number) in enumerate(plan, start=1):
+            outcome = one_round(stage, name, number=number, tally=tallies[name])
+            say(f"{done} of {len(plan)}: {name}, round {number}: {outcome}")
+    for name, tally in tallies.items():
+        if not tally.struck:
+            tally.failures.append(f"{name}: the fault never met perfwright at work")
+    return tallies, version
+
+
+def undisturbed(stage: Stage) -> float:
+    """Apply and undo without a fault; returns the seconds that `apply` took."""
+    stage.prepare(CREATE)
+    with stage.later:
+        began = time.monotonic()
+        end = ended(stage.apply())
+        seconds = time.monotonic() - began
+        back = ended(stage.start("undo", "--all"))
+    if end.code or back.code:
+        raise ValueError(f"it does not work at all: {end.complaint}{back.complaint}")
+    return seconds
 
 
 def report(tallies: dict[str, Tally]) -> str:
@@ -571,8 +617,8 @@ def report(tallies: dict[str, Tally]) -> str:
     header = (
         "scenario",
         "rounds",
+        "struck",
         "applied",
-        "given up",
         "invalid left",
         "restored",
         "others waited for us s",
@@ -583,8 +629,8 @@ def report(tallies: dict[str, Tally]) -> str:
         (
             name,
             tally.rounds,
+            tally.struck,
             tally.applied,
-            tally.refused,
             tally.invalid_left,
             f"{tally.restored} of {tally.rounds}",
             f"{tally.waits.of_others:.2f}",
@@ -609,15 +655,15 @@ def main() -> int:
     if "tablespace full" in names and os.geteuid() != 0:
         say("without the right to mount, the tablespace is left out; the file size limit stays")
         names.remove("tablespace full")
-    tallies = carry_out(names, rounds=options.rounds, seed=options.seed)
+    tallies, version = carry_out(names, rounds=options.rounds, seed=options.seed)
     failures = [failure for tally in tallies.values() for failure in tally.failures]
     if options.json:
         print(json.dumps({name: asdict(tally) for name, tally in tallies.items()}, indent=1))
     else:
         print(report(tallies))
         print(f"\nlock_timeout {LOCK_TIMEOUT_S:g} s; in brackets: the fault itself makes it wait")
-        elapsed_s = time.monotonic() - began
-        print(f"{elapsed_s:.0f} s, seed {options.seed}, {circumstances('perfwright', 'psycopg')}")
+        elapsed_s, versions = time.monotonic() - began, circumstances("perfwright", "psycopg")
+        print(f"{elapsed_s:.0f} s, seed {options.seed}, PostgreSQL {version}, {versions}")
     for failure in failures:
         print(f"FAILED {failure}", file=sys.stderr)
     return 1 if failures else 0

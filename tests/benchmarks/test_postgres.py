@@ -1,13 +1,16 @@
-"""Where the private server's programs are looked for."""
+"""Where the private server's programs are looked for, and how it is ended."""
 
 from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from benchmarks._postgres import NoServerError, PrivateServer, private_server
 
 
 @pytest.fixture
@@ -67,3 +70,25 @@ def test_where_a_server_is_required_nothing_may_be_skipped(
     with pytest.raises(postgres.RequiredServerError) as raised:
         postgres.find_programs()
     assert not isinstance(raised.value, postgres.NoServerError)
+
+
+@pytest.fixture
+def stopped() -> Iterator[PrivateServer]:
+    """A server that is down before its context ends."""
+    try:
+        with private_server({"shared_buffers": "16MB"}) as server:
+            server.stop()
+            yield server
+    except NoServerError as error:
+        pytest.skip(str(error))
+
+
+def test_a_server_that_does_not_start_shows_the_end_of_its_log(stopped: PrivateServer) -> None:
+    with (stopped.folder / "data" / "postgresql.conf").open("a") as file:
+        file.write("max_connections = 'a herd'\n")
+    with pytest.raises(RuntimeError, match='max_connections": "a herd"'):
+        stopped.start()
+
+
+def test_a_server_that_is_down_is_not_stopped_again(stopped: PrivateServer) -> None:
+    assert not stopped.is_running  # and the end of its context raises nothing
