@@ -8,11 +8,22 @@
     |   +-- UnreadableTargetError
     |   +-- BusyTargetError
     +-- MissingExtraError         an optional library is not installed
+    +-- CacheError                the cache cannot do what was asked of it
+    |   +-- UncacheableValueError
+    |   +-- FactoryCancelledError
+    |   +-- ReentrantFactoryError
     +-- BudgetExceededError
     +-- TooFewSamplesError
     +-- ChangeError               a change that cannot be applied
     |   +-- ForbiddenChangeError
+    |   |   +-- AlreadyMadeError  the target has what it would make
     |   +-- RevertError           nothing was changed; named with what to run by hand
+    +-- BreakerOpenError          a circuit breaker lets no call through for now
+    +-- RateLimitError            a call that a rate limit does not let through
+    |   +-- CostTooHighError      nor ever will
+    |   +-- LimitTimeoutError     nor in the time that it was given
+    |   +-- AlreadySettledError   a reservation is settled once
+    +-- LimiterUnavailableError   what holds a shared limit cannot be reached
     +-- LedgerError
         +-- LedgerDamagedError
         +-- UnknownRecordError
@@ -28,6 +39,9 @@ class PerfwrightError(Exception):
 
     Every error survives pickling with its facts, so that it can come from another process.
     """
+
+    remedy: str = ""
+    """What to do, where the text alone would not tell a program."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild from text and facts; the constructors take keywords, which pickle does not."""
@@ -46,6 +60,7 @@ class GrammarError(PerfwrightError):
 
     def __init__(self, *, what: str, text: str, position: int, expected: str) -> None:
         self.what, self.text, self.position, self.expected = what, text, position, expected
+        self.remedy = f"write {expected}"
         super().__init__(
             f"{what} does not parse: expected {expected}\n  {text}\n  {' ' * position}^"
         )
@@ -56,6 +71,7 @@ class ConfigError(PerfwrightError):
 
     def __init__(self, *, field: str, value: object, problem: str) -> None:
         self.field, self.value, self.problem = field, value, problem
+        self.remedy = f"correct {field}"
         super().__init__(f"{field} = {value!r}: {problem}")
 
 
@@ -84,18 +100,18 @@ class MissingExtraError(PerfwrightError):
 
     def __init__(self, *, feature: str, extra: str) -> None:
         self.feature, self.extra = feature, extra
-        super().__init__(f"{feature} needs an extra: pip install 'perfwright[{extra}]'")
+        self.remedy = f"pip install 'perfwright[{extra}]'"
+        super().__init__(f"{feature} needs an extra: {self.remedy}")
 
 
 class BudgetExceededError(PerfwrightError):
     """A step would spend more than the budget has left."""
 
+    remedy = "raise --budget or narrow --scope"
+
     def __init__(self, *, name: str, resource: str, need: str, left: str) -> None:
         self.name, self.resource, self.need, self.left = name, resource, need, left
-        super().__init__(
-            f"{name} needs {need} of {resource} but {left} is left; "
-            "raise --budget or narrow --scope"
-        )
+        super().__init__(f"{name} needs {need} of {resource} but {left} is left; {self.remedy}")
 
 
 class TooFewSamplesError(PerfwrightError):
@@ -109,6 +125,8 @@ class TooFewSamplesError(PerfwrightError):
 class ChangeError(PerfwrightError):
     """A change could not be applied; the target is as it was."""
 
+    remedy = "the target is as it was; mend what the text names, then try again"
+
     def __init__(self, *, change: str, problem: str) -> None:
         self.change, self.problem = change, problem
         super().__init__(f"could not apply {change!r}: {problem}")
@@ -117,37 +135,141 @@ class ChangeError(PerfwrightError):
 class ForbiddenChangeError(ChangeError):
     """A change of a kind that is never made, however much it would gain."""
 
+    remedy = "leave this change out, or make it by hand"
+
+
+class AlreadyMadeError(ForbiddenChangeError):
+    """The target has what the change would make, by somebody else's hand; nothing was changed."""
+
+    remedy = "nothing needs to be done"
+
 
 class RevertError(ChangeError):
     """A change could not be taken back; nothing was altered. The text says what to run.
 
     `partial` says that something was altered nevertheless: the next start must go on with it.
+    `inverse` is empty where nobody should run it: what the change made is no longer its own.
     """
 
     def __init__(self, *, change: str, problem: str, inverse: str, partial: bool = False) -> None:
         self.inverse, self.partial = inverse, partial
         super().__init__(change=change, problem=problem)
-        self.args = (f"could not take back {change!r}: {problem}. Run this by hand: {inverse}",)
+        text = f"could not take back {change!r}: {problem}"
+        self.remedy = "look at it, then close the entry: perfwright undo CHANGE --forget"
+        if inverse:
+            self.remedy = f"Run this by hand: {inverse}"
+            text = f"{text}. {self.remedy}"
+        self.args = (text,)
+
+
+class BreakerOpenError(PerfwrightError):
+    """A call was not made, because calls of its kind have been failing."""
+
+    def __init__(self, *, name: str, retry_after_s: float) -> None:
+        self.name, self.retry_after_s = name, retry_after_s
+        super().__init__(
+            f"circuit breaker {name!r} is open, the call was not made; "
+            f"try again in {retry_after_s:.3g} s"
+        )
+
+
+class RateLimitError(PerfwrightError):
+    """A rate limit does not let a call through."""
+
+
+class CostTooHighError(RateLimitError):
+    """A call costs more than a limit ever holds, so that waiting for it would never end."""
+
+    def __init__(self, *, limit: str, cost: float, burst: float) -> None:
+        self.limit, self.cost, self.burst = limit, cost, burst
+        super().__init__(
+            f"a cost of {cost:g} is above what limit {limit!r} ever holds; split the call, or "
+            f"raise the limit's burst of {burst:g}, or build it with oversized='debt'"
+        )
+
+
+class LimitTimeoutError(RateLimitError):
+    """A call would have to wait for a limit for longer than it may; nothing was taken."""
+
+    def __init__(self, *, limit: str, timeout_s: float, wait_s: float | None) -> None:
+        self.limit, self.timeout_s, self.wait_s = limit, timeout_s, wait_s
+        need = "" if wait_s is None else f", it needs about {wait_s:.3g} s"
+        super().__init__(
+            f"limit {limit!r} is not free within {timeout_s:g} s{need}; "
+            "raise the timeout or send fewer calls"
+        )
+
+
+class AlreadySettledError(RateLimitError):
+    """A reservation was settled twice; the second time changed nothing."""
+
+    def __init__(self, *, costs: tuple[float, ...]) -> None:
+        self.costs = costs
+        shown = ", ".join(f"{cost:g}" for cost in costs)
+        super().__init__(f"the reservation of {shown} is settled already; settle each one once")
+
+
+class LimiterUnavailableError(PerfwrightError):
+    """The server or file that holds a shared limit cannot be used, so nobody knows what is left."""
+
+    def __init__(self, *, limit: str, place: str, problem: str) -> None:
+        self.limit, self.place, self.problem = limit, place, problem
+        super().__init__(f"limit {limit!r} at {place} cannot be used: {problem}")
 
 
 class LedgerError(PerfwrightError):
     """The ledger cannot be used."""
 
+    remedy = "repair that place, or name another one with --ledger"
+
 
 class LedgerDamagedError(LedgerError):
     """The ledger's content is torn or was altered; nothing is decided from it."""
 
+    remedy = "Restore it from a copy, or move it away and check the target by hand"
+
     def __init__(self, *, where: str, problem: str) -> None:
         self.where, self.problem = where, problem
-        super().__init__(
-            f"ledger {where}: {problem}; nothing was changed. Restore it from a copy, or move it "
-            "away and check the target by hand"
-        )
+        super().__init__(f"ledger {where}: {problem}; nothing was changed. {self.remedy}")
 
 
 class UnknownRecordError(LedgerError):
     """No run, experiment or change has this identifier."""
 
+    remedy = "see: perfwright ledger"
+
     def __init__(self, *, kind: str, identifier: str) -> None:
         self.kind, self.identifier = kind, identifier
-        super().__init__(f"no {kind} {identifier!r} in the ledger; see: perfwright ledger")
+        super().__init__(f"no {kind} {identifier!r} in the ledger; {self.remedy}")
+
+
+class CacheError(PerfwrightError):
+    """The cache cannot do what was asked of it; a tier that is down is not an error."""
+
+
+class UncacheableValueError(CacheError):
+    """A value is of a type that would not come back from a shared tier as it was."""
+
+    def __init__(self, *, type_name: str, problem: str) -> None:
+        self.type_name, self.problem = type_name, problem
+        super().__init__(
+            f"a value of type {type_name} cannot be stored in a shared tier: {problem}"
+        )
+
+
+class FactoryCancelledError(CacheError):
+    """A factory ended as cancelled though nobody cancelled it; its callers go on living."""
+
+    def __init__(self, *, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"the factory of {key!r} was cancelled from within; let it raise an error, or return"
+        )
+
+
+class ReentrantFactoryError(CacheError):
+    """A factory asks for the very key that it is computing, and would wait for itself."""
+
+    def __init__(self, *, key: str) -> None:
+        self.key = key
+        super().__init__(f"the factory of {key!r} asks the cache for {key!r}; compute it directly")

@@ -193,6 +193,11 @@ class MachineState:
     """Smallest relative change that this target could have shown, 0 to 1."""
 
 
+def is_storage(witness: str) -> bool:
+    """Whether a counter holds bytes that are taken, rather than work that is done."""
+    return witness.endswith("_bytes")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRecord:
     """All that is kept of one experiment."""
@@ -215,3 +220,11 @@ class ExperimentRecord:
     max_pairs: int = 0
     """Pairs that were planned at most."""
     elapsed_s: float = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Storage that the change takes: as measured, else as expected; negative: it frees some."""
+        sizes = [pair for name, pair in self.witnesses.items() if is_storage(name)]
+        if not sizes:
+            return self.proposal.size_bytes
+        return round(sum(after - before for before, after in sizes))
