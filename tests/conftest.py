@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.postgresql"]
+pytest_plugins = ["tests.postgresql", "tests.redis"]
 
 # Hypothesis fails an example that takes over 200 ms, which on a busy machine is any example.
 # pytest-timeout stops what hangs. `settings()` keeps the reproducible profile that CI=true selects.

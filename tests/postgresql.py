@@ -64,3 +64,13 @@ def connected(url: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         yield connection
     finally:
         connection.close()
+
+
+def sleeps(url: str) -> list[str]:
+    """The statements that made the server of this database wait, by pg_stat_statements."""
+    with connected(url) as connection:
+        rows = connection.execute(
+            "SELECT query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid "
+            "WHERE d.datname = current_database() AND query ~ 'pg_sleep *[(]'"
+        ).fetchall()
+    return [query for (query,) in rows]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perfwright.cli.running import open_and_report
-from perfwright.core import SystemClock
+from perfwright.core import RevertError, SystemClock
 from perfwright.experiments.changes import SqliteChange
 from perfwright.experiments.ledger import ChangeState, Ledger
 from tests.cli.calling import Caller, assert_refused
@@ -78,6 +78,25 @@ def test_a_crash_in_the_last_change_leaves_those_before_it_exactly(
     done = perfwright("ledger")
     assert "was left undecided by a crash and was taken back" in done.err
     assert dump(shop) == kept
+
+
+def test_an_undo_that_failed_is_not_called_a_crash_when_it_is_ended_later(
+    shop: Path, tmp_path: Path, perfwright: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_proven(tmp_path, shop, FIRST)
+    perfwright("apply", "last", "--yes")
+
+    def fail(_: SqliteChange) -> None:
+        raise RevertError(change="c", problem="no space left", inverse="x", partial=True)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteChange, "revert", fail)
+        done = perfwright("undo", "--all")
+        assert_refused(done, "no space left", "It is half done: the next start", "--forget")
+    done = perfwright("ledger")
+    assert "was left half taken back (failed: no space left) and was taken back" in done.err
+    assert "crash" not in done.err
+    assert indexes(shop) == set()
 
 
 def test_many_changes_are_undone_to_the_start(

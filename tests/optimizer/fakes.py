@@ -73,6 +73,8 @@ class FakeBench:
     on_close: Callable[[], None] = lambda: None
     primary: str = "workload"
     guards: Sequence[MetricGuard] = ()
+    grown_bytes: float | None = None
+    """What the storage of arm B is larger by; None: it is not counted."""
     _rng: random.Random = field(default_factory=lambda: random.Random(5))
     _trials: int = 0
 
@@ -83,7 +85,9 @@ class FakeBench:
 
     def count(self, arm: Arm) -> Mapping[str, float]:
         self._trials += arm is Arm.A  # every trial counts each arm once, before it samples
-        return {}
+        if self.grown_bytes is None:
+            return {}
+        return {"index_bytes": 1000.0 + (self.grown_bytes if arm is Arm.B else 0.0)}
 
     def check(self) -> Sequence[Guardrail]:
         return self.checks
@@ -99,6 +103,8 @@ class FakeAgent:
     proposals: tuple[Proposal, ...] = ()
     effects: Mapping[str, float] = field(default_factory=dict)
     """Ratio by subject; 1 where a subject is not named."""
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    """Measured bytes by subject."""
     name: str = "FakeAgent"
     layer: Layer = Layer.DATABASE
     fail_in: frozenset[str] = frozenset()
@@ -146,16 +152,22 @@ class FakeAgent:
             raise PerfwrightError(f"{subject} cannot be built")
         if self.clock is not None:
             self.clock.now_s += self.bench_s
-        return self._bench(self.effects.get(subject, 1.0))
+        return self._bench(self.effects.get(subject, 1.0), grown_bytes=self.sizes.get(subject))
 
-    def _bench(self, ratio: float) -> FakeBench:
+    def _bench(self, ratio: float, *, grown_bytes: float | None = None) -> FakeBench:
         self.open_benches += 1
 
         def closing() -> None:
             self.open_benches -= 1
 
         later = 1.0 if self.fades else ratio
-        return FakeBench(ratio=ratio, later=later, noise=self.noise, on_close=closing)
+        return FakeBench(
+            ratio=ratio,
+            later=later,
+            noise=self.noise,
+            on_close=closing,
+            grown_bytes=grown_bytes,
+        )
 
     def keep(self, proposal: Proposal, *, effects: Mapping[str, float]) -> None:
         del effects

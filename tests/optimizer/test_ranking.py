@@ -100,6 +100,15 @@ def test_what_the_clock_rejected_is_not_tried_again() -> None:
     assert retried(slow, judged("drop", Outcome.KEPT, writes=0.8)) == []
 
 
+def test_what_ran_out_of_its_time_is_tried_again() -> None:
+    cut_short = ExperimentRecord(
+        id="r.1",
+        proposal=proposal("slow"),
+        verdict=Verdict(outcome=Outcome.INCONCLUSIVE, reason="time is up", basis="budget"),
+    )
+    assert retried(cut_short) == ["slow"]
+
+
 def test_storage_raises_the_cost_of_a_proposal() -> None:
     assert cost(proposal("x", size_bytes=2**20)) == 2.0
 

@@ -232,6 +232,37 @@ def test_the_storage_that_was_kept_is_in_the_books(ledger: Ledger) -> None:
     assert carry_out(agent, ledger=ledger).spent["storage"] == 700
 
 
+def test_the_storage_in_the_books_is_what_was_measured(ledger: Ledger) -> None:
+    guessed = proposal("good", size_bytes=700)
+    agent = FakeAgent(proposals=(guessed,), effects={"good": 0.5}, sizes={"good": 8192.0})
+    record = carry_out(agent, ledger=ledger, options=capped(storage=10_000))
+    assert record.spent["storage"] == 8192
+    assert [one.size_bytes for one in record.experiments] == [8192]
+
+
+def test_a_change_that_turns_out_larger_than_the_storage_budget_is_not_kept(
+    ledger: Ledger,
+) -> None:
+    agent = FakeAgent(
+        proposals=(proposal("vast"), proposal("good")),
+        effects={"vast": 0.5, "good": 0.5},
+        sizes={"vast": 2.0**21, "good": 2.0**19},
+    )
+    record = carry_out(agent, ledger=ledger, options=capped(storage=2**20))
+    assert_kept(record, "good")
+    rejected = next(one for one in record.experiments if one.proposal.change.subject == "vast")
+    assert rejected.verdict.reason.endswith(
+        "; but it takes 2.0MiB of storage and 1.0MiB is left; raise --budget"
+    )
+    assert record.spent["storage"] == 2**19
+
+
+def test_storage_that_was_not_measured_is_the_expected_one(ledger: Ledger) -> None:
+    agent = FakeAgent(proposals=(proposal("slow", size_bytes=700),))
+    (experiment,) = carry_out(agent, ledger=ledger).experiments
+    assert experiment.size_bytes == 700
+
+
 def test_nothing_is_begun_when_the_time_is_up(ledger: Ledger) -> None:
     clock = ManualClock()
     agent = two_winners()

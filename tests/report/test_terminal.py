@@ -102,7 +102,9 @@ def test_noise_load_spending_are_shown_with_the_result() -> None:
     text = words(run_view(records.full_run()))
     assert "noise floor 1.2 % (A/A, 20 pairs)" in text
     assert "load 0.71 on 2 processors" in text
-    assert "spent: time 2 min 41 s, experiments 6, storage 4.58 MiB of 10m,20 experiments" in text
+    assert "time spent: 2 min 41 s of at most 10 min 00 s" in text
+    assert "experiments tried: 6 of at most 20" in text
+    assert "storage of what was kept: 4.58 MiB" in text
 
 
 def test_a_long_statement_loses_its_middle() -> None:

@@ -142,10 +142,26 @@ def test_an_unfinished_run_is_called_so(status: RunStatus) -> None:
 
 def test_spending_names_each_resource_in_its_unit() -> None:
     spent = {"time": 61.0, "money": 0.5, "storage": 2048.0, "tokens": 1200.0, "pages": 7.0}
-    assert dict(wording.spending(spent)) == {
-        "time": "61.0 s",
-        "money": "$0.50",
-        "storage": "2.00 KiB",
-        "tokens": "1200",
-        "pages": "7.00",
+    assert dict(wording.spending(spent, budget="")) == {
+        "time spent": "61.0 s",
+        "money spent": "$0.50",
+        "storage of what was kept": "2.00 KiB",
+        "tokens spent": "1200",
+        "pages spent": "7.00",
     }
+
+
+def test_each_resource_stands_beside_its_own_cap() -> None:
+    spent = {"time": 61.0, "experiments": 3.0, "storage": 2048.0}
+    assert wording.spending(spent, budget="30m,1GiB,200 experiments") == [
+        ("time spent", "61.0 s of at most 30 min 00 s"),
+        ("experiments tried", "3 of at most 200"),
+        ("storage of what was kept", "2.00 KiB of at most 1.00 GiB"),
+    ]
+
+
+def test_a_budget_that_cannot_be_read_stands_by_itself() -> None:
+    assert wording.spending({"time": 61.0}, budget="a while") == [
+        ("time spent", "61.0 s"),
+        ("budget", "a while"),
+    ]

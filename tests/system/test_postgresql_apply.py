@@ -16,6 +16,7 @@ import pytest
 from benchmarks._postgres import PrivateServer
 from perfwright.container import open_workspace, with_present_inverse
 from perfwright.core import (
+    AlreadyMadeError,
     BusyTargetError,
     ChangeError,
     ChangeSpec,
@@ -219,12 +220,72 @@ def test_the_replica_identity_is_not_dropped(clean: str) -> None:
     do(clean, "DROP TABLE followed")
 
 
+@pytest.fixture
+def keyed(clean: str) -> Iterator[str]:
+    """The database, with a table whose two foreign keys have no index yet."""
+    do(
+        clean,
+        'CREATE TABLE child(id int, "Up" int REFERENCES parent, x int, y int)',
+        "CREATE TABLE pair(a int, b int, PRIMARY KEY (a, b))",
+        "ALTER TABLE child ADD CONSTRAINT two FOREIGN KEY (x, y) REFERENCES pair",
+    )
+    yield clean
+    do(clean, "DROP TABLE child, pair")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        'part ON child ("Up") WHERE "Up" IS NOT NULL',
+        'part ON child ("Up", id) WHERE ("Up" IS NOT NULL)',
+        'part ON child USING hash ("Up") WHERE "Up" IS NOT NULL',
+        "part ON child (x, y) WHERE x IS NOT NULL",
+        "part ON child (y, x) WHERE x IS NOT NULL AND y IS NOT NULL",
+    ],
+)
+def test_a_partial_index_that_alone_supports_a_key_is_not_dropped(index: str, keyed: str) -> None:
+    do(keyed, f"CREATE INDEX {index}")
+    with pytest.raises(ForbiddenChangeError, match="only index that supports the foreign key"):
+        planned(keyed, "DROP INDEX part")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        'part ON child ("Up") WHERE id > 3',
+        'part ON child ("Up") WHERE "Up" IS NOT NULL AND id > 3',
+        'part ON child ("Up") WHERE "Up" IS NULL',
+        'part ON child ("Up") WHERE id IS NOT NULL',
+        "part ON child (x) WHERE x IS NOT NULL",
+    ],
+)
+def test_a_partial_index_that_supports_no_key_may_be_dropped(index: str, keyed: str) -> None:
+    do(keyed, f"CREATE INDEX {index}")
+    change = planned(keyed, "DROP INDEX part")
+    change.apply()
+    assert ask(keyed, "SELECT 1 FROM pg_indexes WHERE indexname = 'part'") == []
+    change.revert()
+
+
+def test_a_partial_index_beside_another_that_supports_the_key_may_be_dropped(keyed: str) -> None:
+    do(
+        keyed,
+        'CREATE INDEX part ON child ("Up") WHERE "Up" IS NOT NULL',
+        'CREATE INDEX other ON child ("Up", id) WHERE "Up" IS NOT NULL',
+    )
+    planned(keyed, "DROP INDEX part").apply()
+    with pytest.raises(ForbiddenChangeError, match="only index that supports the foreign key"):
+        planned(keyed, "DROP INDEX other")
+
+
 def test_an_index_of_the_same_name_that_is_another_one_is_not_dropped(clean: str) -> None:
     change = planned(clean, PW_X)
     do(clean, 'CREATE INDEX pw_x ON "My s"."T" (a DESC)')
     with pytest.raises(RevertError, match="is another one") as caught:
         change.revert()
     assert not caught.value.partial
+    assert "Run this by hand" not in str(caught.value)  # it would drop what is somebody's
+    assert "could not apply" not in str(caught.value)
     assert ask(clean, "SELECT count(*) FROM pg_indexes WHERE indexname = 'pw_x'") == [(1,)]
     do(clean, 'DROP INDEX "My s".pw_x')
 
@@ -240,6 +301,82 @@ def test_an_index_of_the_same_name_that_is_another_one_is_not_taken_for_ours(cle
 def test_a_name_that_exists_is_refused_when_planning(clean: str) -> None:
     with pytest.raises(ForbiddenChangeError, match="exists already"):
         planned(clean, 'CREATE INDEX "Own" ON "My s"."T" (a)')
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        ('"T" (a)', '"T" USING btree (a ASC NULLS LAST)'),
+        ('"T" (lower("B"))', '"T" (lower("B"::text))'),
+        ('"T" ("B" text_ops) INCLUDE (a)', '"T" ("B" COLLATE "default") INCLUDE (a)'),
+        ('"T" (a) WHERE a > 3', '"T" (a) WHERE (a) > (3)'),
+        ('"T" USING hash (a)', '"T" USING hash (a)'),
+        ('"T" (a) TABLESPACE pg_default', '"T" (a)'),
+    ],
+)
+def test_an_index_of_the_same_definition_is_not_made_again(
+    wanted: str, there: str, clean: str
+) -> None:
+    do(clean, f'CREATE INDEX theirs ON "My s".{there}')
+    with pytest.raises(AlreadyMadeError, match=r'"My s"\."theirs" is the same index'):
+        planned(clean, f'CREATE INDEX pw_x ON "My s".{wanted}').apply()
+    assert ask(clean, "SELECT 1 FROM pg_indexes WHERE indexname = 'pw_x'") == []
+    do(clean, 'DROP INDEX "My s".theirs')
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        ("(a)", "INDEX theirs ON {} (a DESC)"),
+        ("(a)", "INDEX theirs ON {} (a, id)"),
+        ("(a)", "INDEX theirs ON {} (a) INCLUDE (id)"),
+        ("(a)", "INDEX theirs ON {} (a) WHERE a > 3"),
+        ("(a)", "INDEX theirs ON {} USING hash (a)"),
+        ("(a)", "INDEX theirs ON {} (a) WITH (fillfactor = 50)"),
+        ("(a)", "INDEX theirs ON {} ((a + 0))"),
+        ("(a, id)", "UNIQUE INDEX theirs ON {} (a, id)"),
+        ('("B")', 'INDEX theirs ON {} ("B" COLLATE "C")'),
+        ('("B" varchar_pattern_ops)', 'INDEX theirs ON {} ("B" text_pattern_ops)'),
+    ],
+)
+def test_an_index_beside_another_one_is_made(wanted: str, there: str, clean: str) -> None:
+    do(clean, 'DROP INDEX "My s".marked', "CREATE " + there.format('"My s"."T"'))
+    change = planned(clean, f'CREATE INDEX pw_x ON "My s"."T" {wanted}')
+    change.apply()
+    assert ask(clean, "SELECT 1 FROM pg_indexes WHERE indexname = 'pw_x'") == [(1,)]
+    change.revert()
+    do(
+        clean,
+        'DROP INDEX "My s".theirs',
+        'CREATE INDEX marked ON "My s"."T" ("B")',
+        'ALTER TABLE "My s"."T" CLUSTER ON marked',
+    )
+
+
+def test_an_invalid_index_is_no_reason_not_to_make_a_whole_one(clean: str) -> None:
+    make_invalid(clean, 'CREATE INDEX CONCURRENTLY theirs ON "My s"."T" (a)')
+    change = planned(clean, PW_X)
+    change.apply()
+    assert ask(clean, "SELECT 1 FROM pg_indexes WHERE indexname = 'pw_x'") == [(1,)]
+    change.revert()
+    do(clean, 'DROP INDEX "My s".theirs')
+
+
+def test_an_index_is_made_in_the_place_of_the_same_one(clean: str) -> None:
+    do(clean, 'CREATE INDEX theirs ON "My s"."T" (a)')
+    change = planned(clean, f'{PW_X}; DROP INDEX "My s".theirs')
+    change.apply()
+    names = ask(clean, "SELECT indexname FROM pg_indexes WHERE indexname IN ('pw_x', 'theirs')")
+    assert names == [("pw_x",)]
+    change.revert()
+    do(clean, 'DROP INDEX "My s".theirs')
+
+
+def test_a_partition_that_has_the_index_already_is_named(clean: str) -> None:
+    do(clean, "CREATE INDEX theirs ON p1 (a)")
+    with pytest.raises(AlreadyMadeError, match=r'"public"\."theirs" is the same index'):
+        planned(clean, "CREATE INDEX pw_p ON p (a)").apply()
+    do(clean, "DROP INDEX theirs")
 
 
 def test_a_unique_index_is_never_made(clean: str) -> None:
@@ -258,6 +395,30 @@ def reading(server: PrivateServer, clean: str) -> Iterator[str]:
 def test_a_role_that_does_not_own_the_table_is_told_who_does(reading: str) -> None:
     with pytest.raises(ChangeError, match=r"only its owner .* connect as postgres$"):
         planned(reading, PW_X).apply()
+
+
+def test_a_role_that_may_not_take_a_change_back_is_told_who_may(reading: str, clean: str) -> None:
+    change = planned(clean, PW_X)
+    change.apply()
+    with pytest.raises(RevertError) as caught:
+        PostgresChange(reading, change.spec, change.around).revert()
+    assert str(caught.value).startswith(
+        f'could not take back {PW_X!r}: only its owner may change "My s"."T"; connect as '
+        "postgres. Run this by hand: DROP INDEX"
+    )
+    change.revert()
+
+
+def test_an_undo_that_a_lock_stops_names_who_holds_it(clean: str) -> None:
+    change = planned(clean, PW_X)
+    change.apply()
+    with transaction(clean, 'SELECT 1 FROM "My s"."T" LIMIT 1') as other:
+        with pytest.raises(RevertError) as caught:
+            change.revert()
+        assert f"session {other.info.backend_pid} (idle in transaction)" in caught.value.problem
+        assert caught.value.problem.endswith("; try again when they have ended, or end them")
+        assert clean not in str(caught.value)
+    change.revert()
 
 
 def test_a_role_is_told_the_grant_of_an_owner_who_is_no_superuser(reading: str, clean: str) -> None:

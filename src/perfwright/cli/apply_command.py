@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from perfwright.cli.applying import apply_kept
-from perfwright.cli.console import MET
 from perfwright.cli.options import ledger_option, watch_option
 from perfwright.cli.running import open_and_report
 from perfwright.core import ForbiddenChangeError, Outcome, UnknownRecordError
@@ -38,5 +37,4 @@ def command(identifier: str, *, yes: bool, watch_s: float | None, ledger: str | 
                     change=only[0].proposal.change.summary,
                     problem=f"it is not proven ({verdict.outcome}: {verdict.reason})",
                 )
-        apply_kept(record, workspace=workspace, yes=yes, only=only, watch_s=watch_s)
-    return MET
+        return apply_kept(record, workspace=workspace, yes=yes, only=only, watch_s=watch_s)

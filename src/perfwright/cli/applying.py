@@ -7,9 +7,15 @@ from collections.abc import Sequence
 
 import click
 
-from perfwright.cli.console import messages
+from perfwright.cli.console import ERROR, MET, messages, show_error
 from perfwright.container import Workspace, with_present_inverse
-from perfwright.core import ChangeError, ConfigError, ExperimentRecord, Outcome
+from perfwright.core import (
+    AlreadyMadeError,
+    ChangeError,
+    ConfigError,
+    ExperimentRecord,
+    Outcome,
+)
 from perfwright.experiments.ledger import ChangeEntry, ChangeState, RunRecord
 
 
@@ -29,8 +35,11 @@ def apply_kept(
     yes: bool,
     only: Sequence[ExperimentRecord] | None = None,
     watch_s: float | None = None,
-) -> tuple[ChangeEntry, ...]:
+) -> int:
     """Show the plan, ask, and make the proven changes of a run one after the other.
+
+    What the target has already is named and left alone, and the others go on: what was proven
+    after it was proven beside it.
 
     Args:
         record: The run.
@@ -38,6 +47,9 @@ def apply_kept(
         yes: Do not ask.
         only: These of its experiments; None for all that were kept.
         watch_s: How long the traffic of a server is watched after each; None for the default.
+
+    Returns:
+        The exit code.
 
     Raises:
         ChangeError: If one cannot be made; those before it stay, the rest is not begun.
@@ -54,16 +66,20 @@ def apply_kept(
     planned = [experiment for experiment in wanted if experiment.id not in standing]
     if not planned:
         console.print("There is nothing to apply.")
-        return ()
+        return MET
     console.print(f"On {record.target}:", markup=False)
     for experiment in planned:
         console.print(f"  {experiment.id}  {experiment.proposal.change.summary}", markup=False)
     if not yes and not _confirmed():
-        return ()
-    return tuple(
-        _apply_one(experiment, record=record, workspace=workspace, watch_s=watch_s)
-        for experiment in planned
-    )
+        return MET
+    code = MET
+    for experiment in planned:
+        try:
+            _apply_one(experiment, record=record, workspace=workspace, watch_s=watch_s)
+        except AlreadyMadeError as error:
+            show_error(str(error))
+            code = ERROR
+    return code
 
 
 def _confirmed() -> bool:
@@ -85,7 +101,7 @@ def _apply_one(
     record: RunRecord,
     workspace: Workspace,
     watch_s: float | None,
-) -> ChangeEntry:
+) -> None:
     earlier = [entry for entry in workspace.ledger.changes() if entry.experiment == experiment.id]
     entry = ChangeEntry(
         id=f"{experiment.id}/{len(earlier) + 1}",
@@ -102,4 +118,3 @@ def _apply_one(
         style="green",
         markup=False,
     )
-    return done

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
 from perfwright._version import __version__
-from perfwright.cli.console import ERROR, show_error
+from perfwright.cli.console import ERROR, READER, show_failure, tell_failure
 from perfwright.core import PerfwrightError
 
 COMMANDS = {
@@ -71,25 +73,37 @@ def main() -> None:
     SIGTERM does what Ctrl-C does: what is in flight is taken back first.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    READER.wants_json, READER.served = wants_json(sys.argv[1:]), False
+    code = ERROR
     try:
-        code = perfwright.main(standalone_mode=False)
+        code = perfwright.main(standalone_mode=False) or 0
     except PerfwrightError as error:
-        show_error(str(error))
-        code = ERROR
-    except click.exceptions.Abort:
-        show_error("stopped; nothing is left in flight")
-        code = ERROR
+        show_failure(str(error), remedy=error.remedy or _HELP)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        show_failure("stopped; nothing is left in flight", remedy="run it again")
     except click.ClickException as error:
         error.show()
-        code = ERROR
-    except KeyboardInterrupt:
-        show_error("stopped; nothing is left in flight")
-        code = ERROR
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        remedy = f"see: {context.command_path} --help" if context else _HELP
+        tell_failure(error.format_message(), remedy=remedy)
     except BrokenPipeError:  # such as `perfwright report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ERROR
     except OSError as error:  # a full disk, a folder that vanished: no bug, so no traceback
         place = f"{error.filename}: " if error.filename else ""
-        show_error(f"{place}{error.strerror or error}; free it or choose another place")
-        code = ERROR
-    sys.exit(code or 0)
+        remedy = "free it or choose another place"
+        show_failure(f"{place}{error.strerror or error}; {remedy}", remedy=remedy)
+    except Exception as error:  # the boundary to a program: people see the traceback
+        if not READER.wants_json:
+            raise
+        show_failure(f"{type(error).__name__}: {error}", remedy=_DEFECT)
+    sys.exit(code)
+
+
+_HELP = "see: perfwright --help"
+_DEFECT = "this is a defect: run it without --json, and report the traceback that it shows"
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a program reads the answer; told from the words, for these may be the mistake."""
+    own = itertools.takewhile(lambda word: word != "--", arguments)
+    return "--json" in own and arguments[0] != "record"  # whose words are another program's

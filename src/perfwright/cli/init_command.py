@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 import click
 
 from perfwright.cli.console import ERROR, MET, messages, output, show_error
+from perfwright.cli.dotenv import FILE_NAME as DOTENV
+from perfwright.cli.dotenv import dotenv_of
 from perfwright.container import FILE_NAME
 from perfwright.core import ConfigError
 from perfwright.core.target import SQLITE_MAGIC, join_url, password_of
@@ -35,23 +37,25 @@ _WORKLOAD_NAMES = ("workload.jsonl", "workload.sql", "queries.sql")
 def command(folder: Path, *, yes: bool, force: bool) -> int:
     """Look at a project and write perfwright.toml.
 
-    Finds SQLite files, and a PostgreSQL server that DATABASE_URL names. Prints what was inferred;
-    --yes writes it, never with a password. Every later run reads that file and needs no inference.
+    Finds SQLite files, and a PostgreSQL server that DATABASE_URL names, in the environment or else
+    in the folder's .env. Prints what was inferred; --yes writes it, never with a password. Every
+    later run reads that file and needs no inference.
     """
     databases = sorted(find_databases(folder), key=lambda path: (-path.stat().st_size, path))
-    server = server_url(os.environ)
-    text = render(folder, databases, server=server)
+    variables, source = _variables(folder)
+    server = server_url(variables)
+    text = render(folder, databases, server=server, source=source)
     output().print(text, markup=False, soft_wrap=True, end="")
-    if server is not None and _holds_password(os.environ[_VARIABLE]):
+    if server is not None and _holds_password(variables[_VARIABLE]):
         messages().print(
-            f"The password in {_VARIABLE} is not written down: set PGPASSWORD, or name it in "
+            f"The password in {source} is not written down: set PGPASSWORD, or name it in "
             "~/.pgpass",
             markup=False,
         )
     if not databases and server is None:
         show_error(
             f"no SQLite database was found within {_DEEPEST} folders of {folder}, and no "
-            f"PostgreSQL URL in {_VARIABLE}; write one into [database] url by hand"
+            f"PostgreSQL URL in {source}; write one into [database] url by hand"
         )
         return ERROR
     place = folder / FILE_NAME
@@ -63,8 +67,16 @@ def command(folder: Path, *, yes: bool, force: bool) -> int:
     return MET
 
 
+def _variables(folder: Path) -> tuple[Mapping[str, str], str]:
+    """Return what may name a server, and how people call the place that it stands in."""
+    if os.environ.get(_VARIABLE, "").strip():
+        return os.environ, _VARIABLE
+    found = dotenv_of(folder)
+    return (found, f"{_VARIABLE} of {DOTENV}") if _VARIABLE in found else (os.environ, _VARIABLE)
+
+
 def server_url(environment: Mapping[str, str]) -> str | None:
-    """The PostgreSQL database that the environment names, without its password."""
+    """The PostgreSQL database that the variables name, without its password."""
     text = environment.get(_VARIABLE, "").strip()
     scheme, found, rest = text.partition("://")
     if not found or scheme.partition("+")[0] not in _SCHEMES:  # as in postgresql+psycopg://
@@ -131,11 +143,13 @@ def _is_ledger(path: Path) -> bool:
     return found is not None
 
 
-def render(folder: Path, databases: list[Path], *, server: str | None = None) -> str:
+def render(
+    folder: Path, databases: list[Path], *, server: str | None = None, source: str = _VARIABLE
+) -> str:
     """Write a configuration as text; what was not found stands there as a comment."""
     lines = ["[database]"]
     if server is not None:
-        lines.append(f"url = {_quoted(server)}  # {_VARIABLE}")
+        lines.append(f"url = {_quoted(server)}  # {source}")
         lines += [f"# also found: {path.relative_to(folder)}" for path in databases]
         lines.append(_SCRATCH)
     elif databases:

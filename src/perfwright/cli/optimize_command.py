@@ -96,11 +96,13 @@ def command(
     with open_and_report(ledger) as workspace:
         record = carry_out(assignment, command="optimize", options=options, workspace=workspace)
         show_run(record, as_json=as_json)
+        code = exit_code(record)
         if do_apply:
-            apply_kept(record, workspace=workspace, yes=yes or as_json, watch_s=watch_s)
+            applied = apply_kept(record, workspace=workspace, yes=yes or as_json, watch_s=watch_s)
+            code = applied or code
         elif not as_json:
             _say_what_next(record)
-    return exit_code(record)
+    return code
 
 
 def _budget(text: str | None, scope: Scope) -> Budget:

@@ -22,7 +22,7 @@ def open_and_report(location: str | None) -> Workspace:
     workspace = open_workspace(location, clock=SystemClock(), say=_say)
     for entry in workspace.recovered:
         messages().print(
-            f"recovered: {entry.spec.summary} was left undecided by a crash and was taken back",
+            f"recovered: {entry.spec.summary} was {entry.note} and was taken back",
             style="yellow",
             markup=False,
         )

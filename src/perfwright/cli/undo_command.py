@@ -7,7 +7,7 @@ import click
 from perfwright.cli.console import ERROR, MET, messages, show_error
 from perfwright.cli.options import ledger_option
 from perfwright.cli.running import open_and_report
-from perfwright.core import ChangeError, TargetError, UnknownRecordError
+from perfwright.core import ChangeError, RevertError, TargetError, UnknownRecordError
 from perfwright.experiments.ledger import OPEN_STATES, ChangeEntry, ChangeState, Ledger
 
 
@@ -31,7 +31,9 @@ def command(identifier: str | None, *, everything: bool, forget: bool, ledger: s
                 done = workspace.applier.forget(entry) if forget else workspace.applier.undo(entry)
             except (ChangeError, TargetError) as error:
                 failed = True
-                hint = f"Or close the entry as it is: perfwright undo {entry.id} --forget"
+                begun = isinstance(error, RevertError) and error.partial
+                hint = "It is half done: the next start of perfwright goes on. " if begun else ""
+                hint += f"To close the entry as it is: perfwright undo {entry.id} --forget"
                 show_error(f"{error}\n{hint}")
             else:
                 word = "forgotten" if forget else "undone"

@@ -28,6 +28,7 @@ from perfwright.experiments.changes import (
     SqliteChange,
     Surroundings,
     TrafficWatch,
+    refuse_made,
     require_driver,
     spec_from_postgresql_sql,
     spec_from_sql,
@@ -61,7 +62,7 @@ class Workspace:
     applier: Applier
     folder: Path
     recovered: tuple[ChangeEntry, ...]
-    """Changes that an earlier crash had left undecided and that were taken back just now."""
+    """Changes that were open and were taken back just now; the note says how they were left."""
     unresolved: tuple[tuple[ChangeEntry, str], ...] = ()
     """Those that could not be taken back, with the reason; they stay open."""
     say: Callable[[str], None] = _say_nothing
@@ -167,13 +168,15 @@ def with_present_inverse(entry: ChangeEntry) -> ChangeEntry:
     PostgreSQL target is written anew as well: for its present schemas and partitions.
 
     Raises:
-        ForbiddenChangeError: If the target has what the change would make, or lacks what it drops.
+        AlreadyMadeError: If the target has an index that the change would make.
+        ForbiddenChangeError: If a name is taken, or the target lacks what the change drops.
         UnreadableTargetError: If the target cannot be read.
         MissingExtraError: If the driver of the target is not installed.
     """
     target = parse_target(entry.target)
     if target.kind is TargetKind.POSTGRESQL and entry.spec.kind in KINDS_POSTGRESQL:
         require_driver()
+        refuse_made(target.location, entry.spec)
         present = spec_from_postgresql_sql(target.location, ";\n".join(entry.spec.apply))
         spec = replace(entry.spec, apply=present.apply, revert=present.revert)
         return replace(entry, spec=spec)

@@ -32,6 +32,8 @@ _AFTER_KILL_S = 5.0
 class CommandFailedError(PerfwrightError):
     """A measured command ended with an error, or did not end."""
 
+    remedy = "run it by itself to see what is wrong"
+
     def __init__(self, *, command: str, problem: str, output: str) -> None:
         self.command, self.problem, self.output = command, problem, output
         tail = f": {output[-_ERROR_TAIL:].strip()}" if output.strip() else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from perfwright.core import Guardrail, Measurement, MetricGuard, format_percent
+from perfwright.core import Guardrail, Measurement, MetricGuard, format_percent, is_storage
 from perfwright.stats import BlockData, Look, conditional_power, ratio_interval
 
 GUARD_ALPHA = 0.05
@@ -122,7 +122,7 @@ def is_same_work(witnesses: Mapping[str, tuple[float, float]]) -> bool:
 
     Then what the clock sees between them is the machine, and only storage is left to judge.
     """
-    work = [pair for name, pair in witnesses.items() if not _is_storage(name)]
+    work = [pair for name, pair in witnesses.items() if not is_storage(name)]
     return bool(work) and all(before == after for before, after in work)
 
 
@@ -133,15 +133,11 @@ def find_tie_break(witnesses: Mapping[str, tuple[float, float]]) -> TieBreak | N
     since the budget of storage judges that; where it falls at all, that is exact and counts,
     provided that no work grows.
     """
-    if any(after > before and not _is_storage(name) for name, (before, after) in witnesses.items()):
+    if any(after > before and not is_storage(name) for name, (before, after) in witnesses.items()):
         return None
     falls = [
         (1.0 - after / before, TieBreak(witness=name, without=before, with_change=after))
         for name, (before, after) in witnesses.items()
-        if before > 0 and after < before * (1.0 if _is_storage(name) else 1.0 - TIE_GAIN)
+        if before > 0 and after < before * (1.0 if is_storage(name) else 1.0 - TIE_GAIN)
     ]
     return max(falls, key=lambda fall: fall[0])[1] if falls else None
-
-
-def _is_storage(witness: str) -> bool:
-    return witness.endswith("_bytes")

@@ -14,6 +14,7 @@ from perfwright.core import (
     Outcome,
     Proposal,
     Resource,
+    format_amount,
 )
 from perfwright.experiments.ledger import AgentFailure, Ledger, RunRecord, RunStatus
 from perfwright.optimizer.options import STEP_LIMIT_S
@@ -22,6 +23,9 @@ from perfwright.stats import FalseKeepControl
 
 _SHORTEST_S = 1.0
 """With less time than this left no experiment is begun."""
+
+_SHARES = 3.0
+"""Of the time that is left for each of those waiting, one may take this many."""
 
 LAST_STEP_LIMIT_S = 60.0
 """The longest that measuring before against after may take."""
@@ -57,7 +61,11 @@ class Books:
     def fail(self, agent: str, *, step: str, result: TaskResult) -> None:
         """Write down that a step failed; the run goes on without it."""
         failure = AgentFailure(
-            agent=agent, step=step, error=result.error or "", traceback=result.traceback
+            agent=agent,
+            step=step,
+            error=result.error or "",
+            traceback=result.traceback,
+            remedy=result.remedy,
         )
         self.update(failures=(*self.record.failures, failure))
 
@@ -66,9 +74,21 @@ class Books:
         self.meter.spent[Resource.TIME] = self.clock.now() - self._started_s
         return self.meter.left(Resource.TIME)
 
-    def step_limit_s(self) -> float:
-        """The longest that the next experiment may take; some time stays for the last step."""
-        return min(STEP_LIMIT_S, self.time_left_s() - self._reserve_s())
+    def step_limit_s(self, *, waiting: int = 1) -> float:
+        """The longest that the next experiment may take; some time stays for the last step.
+
+        Args:
+            waiting: Experiments that share what is left. Each may take a few times its part: most
+                are decided soon, and one that never will be must not use up the others' time.
+        """
+        left_s = self.time_left_s() - self._reserve_s()
+        share_s = max(_SHORTEST_S, _SHARES * left_s / waiting)
+        return min(STEP_LIMIT_S, left_s, share_s)
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether too little is left for another experiment."""
+        return self.step_limit_s() < _SHORTEST_S
 
     def last_limit_s(self) -> float:
         """The longest that measuring before against after may take: what was kept for it."""
@@ -85,7 +105,7 @@ class Books:
             BudgetExceededError: If the budget does not allow it; nothing is set aside then.
         """
         name = f"trying {proposal.change.subject!r}"
-        if self.step_limit_s() < _SHORTEST_S:
+        if self.time_is_up:
             needed_s = self._reserve_s() + _SHORTEST_S
             self.meter.reserve(name, resource=Resource.TIME, amount=needed_s)
         self.meter.reserve(name, resource=Resource.EXPERIMENTS, amount=1)
@@ -95,12 +115,20 @@ class Books:
             self.meter.settle(resource=Resource.EXPERIMENTS, reserved=1, spent=0)
             raise
 
+    def too_large(self, record: ExperimentRecord) -> str | None:
+        """Say why the budget does not allow what a change was measured to take; None: it does."""
+        left = self.meter.left(Resource.STORAGE) + _storage(record.proposal)  # set aside for it
+        if _storage(record) <= left:
+            return None
+        taken, rest = (format_amount(Resource.STORAGE, each) for each in (_storage(record), left))
+        return f"takes {taken} of storage and {rest} is left; raise --budget"
+
     def settle(self, record: ExperimentRecord) -> None:
         """Book a finished experiment: spending, error level, ledger."""
         won = record.verdict.outcome is Outcome.KEPT
-        size = _storage(record.proposal)
+        reserved, taken = _storage(record.proposal), _storage(record)
         self.meter.settle(resource=Resource.EXPERIMENTS, reserved=1, spent=1)
-        self.meter.settle(resource=Resource.STORAGE, reserved=size, spent=size if won else 0)
+        self.meter.settle(resource=Resource.STORAGE, reserved=reserved, spent=taken if won else 0)
         self.control.record(won=won)
         self.ledger.add_experiment(self.record.id, record)
         self.update(experiments=(*self.record.experiments, record))
@@ -124,6 +152,6 @@ class Books:
                 yield self.ledger.run(run.id)
 
 
-def _storage(proposal: Proposal) -> int:
-    """Bytes that a proposal takes; freeing some does not give budget back."""
-    return max(proposal.size_bytes, 0)
+def _storage(taker: Proposal | ExperimentRecord) -> int:
+    """Bytes that a change takes; freeing some does not give budget back."""
+    return max(taker.size_bytes, 0)

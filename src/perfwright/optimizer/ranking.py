@@ -49,7 +49,9 @@ def cost(proposal: Proposal) -> float:
 
 
 def retries(experiments: Sequence[ExperimentRecord]) -> list[Proposal]:
-    """Find proposals that only a guardrail held back and that a later kept change made room for.
+    """Find proposals that deserve another try: what held them back may be over.
+
+    That is a guardrail that a later kept change made room for, or their share of the time.
 
     Returns:
         In the order in which they were tried.
@@ -63,6 +65,10 @@ def retries(experiments: Sequence[ExperimentRecord]) -> list[Proposal]:
                 for guard in record.guardrails
                 if guard.measured is not None and guard.measured.ratio < 1.0
             }
-        elif record.verdict.basis in eased:
+        elif record.verdict.basis in eased or _was_cut_short(record):
             found.append(record.proposal)
     return found[::-1]
+
+
+def _was_cut_short(record: ExperimentRecord) -> bool:
+    return record.verdict.outcome is Outcome.INCONCLUSIVE and record.verdict.basis == "budget"

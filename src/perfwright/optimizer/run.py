@@ -155,7 +155,8 @@ class Run:
         """Try proposals by expected gain per cost until the budget or the goals say stop.
 
         What a guardrail alone held back is tried once more when a later change made room for it:
-        an index that the writes could not pay for before a useless one was dropped.
+        an index that the writes could not pay for before a useless one was dropped. So is what
+        ran out of its share of the time, if some is left.
         """
         learned = self._learned
         waiting = sorted(
@@ -164,20 +165,20 @@ class Run:
         self.observe(StageBegan("Proving changes", len(waiting)))
         if await self._try_in_order(waiting):
             held_back = retries(self._books.record.experiments)
-            if held_back:
-                self.observe(StageBegan("Trying again what a guardrail held back", len(held_back)))
+            if held_back and not self._books.time_is_up:
+                self.observe(StageBegan("Trying again what was held back", len(held_back)))
                 await self._try_in_order(held_back)
 
     async def _try_in_order(self, proposals: Sequence[Proposal]) -> bool:
         """Try proposals one after the other; False when the goals are met."""
-        for proposal in proposals:
+        for place, proposal in enumerate(proposals):
             try:
                 self._books.reserve(proposal)
             except BudgetExceededError as error:
                 self._books.note(f"not tried: {error}")
                 continue
             self.observe(Trying(proposal))
-            record = await self._try(proposal)
+            record = await self._try(proposal, waiting=len(proposals) - place)
             self._books.settle(record)
             self.observe(Tried(record))
             if record.verdict.outcome is Outcome.KEPT and await self._goals_met(proposal):
@@ -185,14 +186,14 @@ class Run:
                 return False
         return True
 
-    async def _try(self, proposal: Proposal) -> ExperimentRecord:
+    async def _try(self, proposal: Proposal, *, waiting: int) -> ExperimentRecord:
         calibration = self._crew.calibrations.get(proposal.layer)
         number = len(self._books.record.experiments) + 1
         plan = steps.ExperimentPlan(
             id=f"{self.id}.{number}",
             design=self.options.design,
             confirm_alpha=self._books.control.next_level(),
-            time_limit_s=self._books.step_limit_s(),
+            time_limit_s=self._books.step_limit_s(waiting=waiting),
             seed=self.options.seed * 1000 + number,
             noise_floor=calibration.noise_floor if calibration else None,
             bias=calibration.bias if calibration else 0.0,
@@ -207,6 +208,11 @@ class Run:
             return unmeasured(proposal, plan=plan, verdict=verdict)
         record = await self._crew.experiment(proposal, plan)
         if record.verdict.outcome is Outcome.KEPT:
+            excess = self._books.too_large(record)
+            if excess is not None:
+                reason = f"{record.verdict.reason}; but it {excess}"
+                verdict = Verdict(outcome=Outcome.REJECTED, reason=reason, basis="budget")
+                return replace(record, verdict=verdict)
             error = await self._crew.keep(record)
             if error is not None:
                 verdict = Verdict(outcome=Outcome.FAILED, reason=error, basis="error")

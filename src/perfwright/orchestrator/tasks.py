@@ -58,6 +58,8 @@ class TaskResult:
     traceback: str = ""
     expected: bool = False
     """Whether the error is one that perfwright raises on purpose."""
+    remedy: str = ""
+    """What to do about the error, where that is known."""
     elapsed_s: float = 0.0
 
     @property

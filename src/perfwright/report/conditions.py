@@ -63,9 +63,8 @@ def lines(run: RunRecord) -> Iterator[str]:
     busy = load(run.experiments)
     if busy:
         yield busy
-    if run.spent:
-        spent = ", ".join(f"{name} {value}" for name, value in wording.spending(run.spent))
-        yield f"spent: {spent}" + (f" of {wording.plain(run.budget)}" if run.budget else "")
+    for what, spent in wording.spending(run.spent, budget=run.budget):
+        yield f"{what}: {spent}"
     if run.machine:
         yield machine(run.machine)
     yield f"scope {wording.plain(run.scope)}, seed {run.seed}, perfwright {version(run)}"

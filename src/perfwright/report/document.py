@@ -91,7 +91,7 @@ def run_document(run: RunRecord, *, mask_literals: bool = True) -> Document:
                     "agent": failure.agent,
                     "step": failure.step,
                     "error": failure.error,
-                    "traceback": failure.traceback,
+                    "remedy": failure.remedy or "see: perfwright report RUN --html FILE",
                 }
                 for failure in run.failures
             ],
@@ -169,7 +169,7 @@ def _experiment(record: ExperimentRecord) -> Document:
         "because": list(proposal.because),
         "risk": proposal.risk.value,
         "scope": proposal.scope.value,
-        "size_bytes": proposal.size_bytes,
+        "size_bytes": record.size_bytes,
         "change": _change(proposal.change),
         "predicted": _predicted(proposal.predicted),
         "measured": _measured(record.measured),

@@ -38,7 +38,12 @@ def prepared(run: RunRecord, *, mask_literals: bool = True) -> RunRecord:
         findings=tuple(_finding(found, clean) for found in run.findings),
         experiments=tuple(_experiment(one, clean) for one in run.experiments),
         failures=tuple(
-            replace(failure, error=clean(failure.error), traceback=clean(failure.traceback))
+            replace(
+                failure,
+                error=clean(failure.error),
+                traceback=clean(failure.traceback),
+                remedy=without_secrets(failure.remedy),
+            )
             for failure in run.failures
         ),
         goals=tuple(replace(goal, note=clean(goal.note)) for goal in run.goals),

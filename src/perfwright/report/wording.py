@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
-from perfwright.core import Measurement, Resource, format_amount
+from perfwright.core import GrammarError, Measurement, Resource, format_amount, parse_budget
 
 WIDEST = 1e5
 """A bound beyond this ratio (or below its inverse) says only that there were too few pairs."""
@@ -24,6 +24,7 @@ _SPENT = {
     "bytes": Resource.STORAGE,
     **{resource.value: resource for resource in Resource},
 }
+_SPENDING = {"experiments": "experiments tried", "storage": "storage of what was kept"}
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _SPACES = re.compile(r"\s+")
 
@@ -180,9 +181,18 @@ def _times(factor: float) -> str:
     return f"{factor:,.0f}" if factor >= 99.5 else f"{factor:.1f}"
 
 
-def spending(spent: Mapping[str, float]) -> list[tuple[str, str]]:
-    """What a run used, by resource, in the resource's own unit."""
-    return [(plain(name), _spent(name, value)) for name, value in spent.items()]
+def spending(spent: Mapping[str, float], *, budget: str) -> list[tuple[str, str]]:
+    """What a run used: a name for each resource, and the amount in its unit with its own cap."""
+    try:
+        caps = parse_budget(budget).caps if budget else {}
+    except GrammarError:  # of another version
+        return [*spending(spent, budget=""), ("budget", plain(budget))]
+    found = []
+    for name, value in spent.items():
+        cap = caps.get(_SPENT[name]) if name in _SPENT else None
+        most = "" if cap is None else f" of at most {_spent(name, cap)}"
+        found.append((_SPENDING.get(name, f"{plain(name)} spent"), f"{_spent(name, value)}{most}"))
+    return found
 
 
 def _spent(name: str, value: float) -> str:

@@ -323,8 +323,14 @@ def test_a_revert_that_failed_is_tried_again_at_the_next_start(
     stuck = bound(applier, Scripted(SPEC, on_revert=CANNOT)).recover()
     assert [(entry.id, reason) for entry, reason in stuck.unresolved] == [("r1.1/1", str(CANNOT))]
     (recovered,) = applier.recover().taken_back
-    assert recovered.note == "found undoing at start"
+    assert recovered.note == "left half taken back (failed: disk full)"
     assert seen(database) == before
+
+
+def test_an_undo_that_a_crash_cut_short_is_told_from_one_that_failed(applier: Applier) -> None:
+    applier.ledger.mark(applier.apply(an_entry()), ChangeState.UNDOING, note="by request")
+    (recovered,) = applier.recover().taken_back
+    assert recovered.note == "left half taken back by a crash"
 
 
 def test_an_undo_that_fails_leaves_the_change_kept(applier: Applier) -> None:

@@ -11,6 +11,7 @@ from perfwright.experiments.changes.postgresql.policy import Policy
 from perfwright.experiments.changes.postgresql.session import Surroundings
 from perfwright.experiments.changes.postgresql.settings import HARMLESS_SETTINGS
 from perfwright.experiments.changes.postgresql.sql import is_allowed_postgresql
+from perfwright.experiments.changes.postgresql.twins import refuse_made
 from perfwright.experiments.changes.postgresql.watching import TrafficWatch
 from perfwright.experiments.changes.sqlite.change import SqliteChange
 from perfwright.experiments.changes.sqlite.inverse import spec_from_sql, statistics_restore
@@ -27,6 +28,7 @@ __all__ = [
     "TrafficWatch",
     "is_allowed",
     "is_allowed_postgresql",
+    "refuse_made",
     "require_driver",
     "spec_from_postgresql_sql",
     "spec_from_sql",

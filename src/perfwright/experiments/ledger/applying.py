@@ -25,6 +25,9 @@ Binder = Callable[[ChangeEntry], Change]
 Guard = Callable[[], str | None]
 """Looks at the target after a change was made; returns what is wrong, or None."""
 
+_FAILED = "failed: "
+"""How the note of an entry begins that could not be taken back; the reason follows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
@@ -56,7 +59,7 @@ class Applier:
             try:
                 change.apply()
             except RevertError as error:  # half-made: the next start goes on with it
-                self.ledger.mark(entry, ChangeState.UNDOING, note=str(error))
+                self.ledger.mark(entry, ChangeState.UNDOING, note=f"{_FAILED}{error.problem}")
                 raise
             except (ChangeError, BusyTargetError) as error:  # both say that nothing was changed
                 self.ledger.mark(entry, ChangeState.FAILED, note=str(error))
@@ -117,8 +120,8 @@ class Applier:
                 with self.locked(entry.target):
                     current = self.ledger.change(entry.id)
                     if current.state in OPEN_STATES:
-                        note = f"found {current.state} at start"
-                        recovered.append(self._take_back(current, self.bind(current), note=note))
+                        change, note = self.bind(current), _how_left(current)
+                        recovered.append(self._take_back(current, change, note=note))
             except BusyTargetError:
                 continue
             except (ChangeError, TargetError) as error:
@@ -130,7 +133,7 @@ class Applier:
         try:
             change.revert()
         except RevertError as error:
-            self.ledger.mark(entry, ChangeState.UNDOING, note=str(error))
+            self.ledger.mark(entry, ChangeState.UNDOING, note=f"{_FAILED}{error.problem}")
             raise
         except TargetError as error:  # busy or away: nothing was begun
             self.ledger.mark(entry, entry.state, note=str(error))
@@ -167,3 +170,11 @@ class Applier:
             # begun its own program yet.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
+
+
+def _how_left(entry: ChangeEntry) -> str:
+    """How an open entry was left: nobody should look for a crash where there was none."""
+    if entry.state is not ChangeState.UNDOING:
+        return "left undecided by a crash"
+    by = f"({entry.note})" if entry.note.startswith(_FAILED) else "by a crash"
+    return f"left half taken back {by}"

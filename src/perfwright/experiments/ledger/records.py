@@ -70,6 +70,8 @@ class AgentFailure:
     step: str
     error: str
     traceback: str
+    remedy: str = ""
+    """What to do; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,7 @@ class LocalEngine:
             error=answer.error,
             traceback=answer.traceback[-_ERROR_TAIL:],
             expected=answer.expected,
+            remedy=answer.remedy,
             elapsed_s=elapsed_s,
         )
 

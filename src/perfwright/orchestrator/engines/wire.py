@@ -43,6 +43,7 @@ class Raised:
     error: str
     traceback: str
     expected: bool
+    remedy: str = ""
 
 
 Answer = Said | Returned | Raised

@@ -53,6 +53,7 @@ def _serve(body: bytes, answers: IO[bytes]) -> None:
             error=str(error) if expected else f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),
             expected=expected,
+            remedy=error.remedy if isinstance(error, PerfwrightError) else "",
         )
         frame = pack(answer)
     answers.write(frame)

@@ -13,7 +13,7 @@ from benchmarks._postgres import PrivateServer
 from perfwright.agents.database.postgresql.probes.activity import Activity, masked, watch
 from perfwright.agents.database.postgresql.probes.connection import open_database
 from perfwright.core import ManualClock, SystemClock
-from tests.postgresql import connected, new_database
+from tests.postgresql import connected, new_database, sleeps
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,13 @@ def test_watching_takes_samples_over_the_time_given(url: str) -> None:
     seen = look(url, watch_s=0.6)
     assert seen.samples == 2
     assert seen.watched_s < 5.0
+
+
+def test_the_server_is_never_asked_to_wait(url: str) -> None:
+    with connected(url) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+    assert look(url, watch_s=0.6).samples == 2
+    assert sleeps(url) == []
 
 
 def test_a_clock_that_stands_still_does_not_make_it_watch_for_ever(url: str) -> None:

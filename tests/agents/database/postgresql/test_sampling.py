@@ -15,7 +15,7 @@ from benchmarks._postgres import PrivateServer
 from perfwright.agents.database.postgresql.probes.connection import open_database
 from perfwright.agents.database.postgresql.probes.sampling import Watched, watch
 from perfwright.core import ManualClock, SystemClock
-from tests.postgresql import new_database, run
+from tests.postgresql import new_database, run, sleeps
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -131,3 +131,9 @@ def test_watching_ends_though_the_clock_stands_still(shop: str) -> None:
     finally:
         connection.close()
     assert found.looks == 4
+
+
+def test_the_server_is_never_asked_to_wait(shop: str) -> None:
+    run(shop, "CREATE EXTENSION pg_stat_statements")
+    assert seen(shop).looks > 2
+    assert sleeps(shop) == []

@@ -202,7 +202,7 @@ def test_a_workload_names_what_was_left_out(tmp_path: Path) -> None:
         ([1, "a", None], (1, "a", None)),
         ([[1, 2], True], ([1, 2], True)),
         ([{"a": 1}], ('{"a": 1}',)),
-        ({"ids": [1, 2]}, {"ids": [1, 2]}),
+        ({"$1": [1, 2]}, ([1, 2],)),
     ],
 )
 def test_parameters_may_be_arrays_and_objects(tmp_path: Path, given: object, kept: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfwright.agents.database.artifacts import Parameters, Shape
@@ -12,6 +12,7 @@ from perfwright.agents.database.catalog import Dialect
 from perfwright.agents.database.workload.kinds import is_known
 from perfwright.agents.database.workload.lexing import split_statements
 from perfwright.agents.database.workload.shapes import Execution, ShapeCollector, outline
+from perfwright.agents.database.workload.styles import StyleError, numbered
 from perfwright.core import ConfigError
 
 MAX_SHAPES = 2_000  # beyond, values are hidden in the text where they cannot be told from names
@@ -119,7 +120,10 @@ def _nothing(bad: list[str], *, idle: _Skipped, foreign: _Skipped) -> str:
 
 def _script(text: str, dialect: Dialect) -> Iterator[tuple[int, Execution | _LineError]]:
     for number, sql in split_statements(text, dialect):
-        yield number, Execution(sql=sql)
+        try:
+            yield number, _bound(Execution(sql=sql), dialect)
+        except _LineError as error:
+            yield number, error
 
 
 def _json_lines(text: str, dialect: Dialect) -> Iterator[tuple[int, Execution | _LineError]]:
@@ -141,12 +145,25 @@ def _execution(line: str, dialect: Dialect) -> Execution:
         raise _LineError('has no "sql" text')
     if not entry["sql"].strip():
         raise _LineError('has an empty "sql"')
-    return Execution(
+    execution = Execution(
         sql=entry["sql"],
         parameters=_parameters(entry.get("params"), dialect),
         ms=_amount(entry, "ms"),
         count=max(1, int(_amount(entry, "count") or 1)),
     )
+    return _bound(execution, dialect)
+
+
+def _bound(execution: Execution, dialect: Dialect) -> Execution:
+    """Write the parameters as the server takes them; SQLite takes those of its drivers."""
+    if dialect == "sqlite":
+        return execution
+    try:
+        statement = numbered(execution.sql)
+        values = statement.bind(execution.parameters)
+    except StyleError as error:
+        raise _LineError(str(error)) from None
+    return replace(execution, sql=statement.sql, parameters=values)
 
 
 def _amount(entry: dict[str, object], name: str) -> float | None:

@@ -40,6 +40,7 @@ from perfwright.experiments.changes.postgresql.session import (
     open_session,
 )
 from perfwright.experiments.changes.postgresql.sql import Action, Statement, read_statement
+from perfwright.experiments.changes.postgresql.twins import refuse_twins
 
 POSTGRESQL_DDL = "postgresql-ddl"
 POSTGRESQL_SETTING = "postgresql-setting"
@@ -63,6 +64,7 @@ class PostgresChange:
         """Make the change; take it back where a step fails.
 
         Raises:
+            AlreadyMadeError: If an index that it would make is there under another name.
             ForbiddenChangeError: If a statement is of a kind that is never run, or an index to
                 drop enforces or supports something.
             BusyTargetError: If locks, transactions, lagging replicas or another perfwright are in
@@ -78,6 +80,7 @@ class PostgresChange:
         try:
             with open_session(self.url, around=self.around) as session:
                 refuse_standby(session, change=self.spec.summary)
+                refuse_twins(session.work, statements)
                 for statement in statements:
                     _perform(session, statement, other=inverse, reverting=False)
                 for statement in statements:
@@ -123,10 +126,10 @@ class PostgresChange:
                     return
             except (ChangeError, TargetError, psycopg.Error) as error:
                 begun = begun or (session is not None and session.begun)
-                if session is None and not begun:
-                    raise self._unreached(error) from error
+                if session is None and not begun and isinstance(error, TargetError):
+                    raise  # another perfwright is at work, or the server does not answer
                 if session is None or not session.is_lost or number + 1 == _SESSIONS:
-                    raise self._irreversible(error, begun=begun) from error
+                    raise self._irreversible(error, session, begun=begun) from error
 
     def _after_failure(self, error: Exception) -> None:
         """Bring the target back to what it was; the error is shown where that fails."""
@@ -136,35 +139,23 @@ class PostgresChange:
         except RevertError:
             raise
         except (ChangeError, TargetError) as second:
-            raise self._irreversible(second, begun=True) from error
+            raise self._irreversible(second, None, begun=True) from error
 
-    def _unreached(self, error: Exception) -> Exception:
-        """Nothing was begun: another perfwright is at work, or the server does not answer."""
-        if isinstance(error, TargetError):
-            return error
-        return self._irreversible(error, begun=False)
-
-    def _irreversible(self, error: Exception, *, begun: bool) -> RevertError:
+    def _irreversible(
+        self, error: Exception, session: Session | None, *, begun: bool
+    ) -> RevertError:
+        problem, inverse = _problem(error, session), "; ".join(self.spec.revert) or "nothing"
+        if isinstance(error, NotOursError):
+            problem, inverse = f"{problem}; it is left alone", ""
         return RevertError(
-            change=self.spec.summary,
-            problem=first_line(error),
-            inverse="; ".join(self.spec.revert) or "nothing",
-            partial=begun,
+            change=self.spec.summary, problem=problem, inverse=inverse, partial=begun
         )
 
     def _named(self, error: Exception, session: Session | None) -> Exception:
         """The error that the caller is promised."""
-        import psycopg
-
         if isinstance(error, ChangeError | BusyTargetError):
             return error
-        problem = first_line(error)
-        if isinstance(error, psycopg.Error):
-            if session is not None and session.is_lost:
-                problem = f"the connection was lost: {problem}"
-            elif isinstance(error, psycopg.errors.InsufficientPrivilege):
-                problem = f"{problem} for role {session.work.info.user if session else ''}"
-        return ChangeError(change=self.spec.summary, problem=problem)
+        return ChangeError(change=self.spec.summary, problem=_problem(error, session))
 
     def _read(self, texts: tuple[str, ...]) -> list[Statement]:
         found = []
@@ -190,6 +181,22 @@ class PostgresChange:
                     change=self.spec.summary,
                     problem=f"an index without a name could not be taken back: {statement.sql}",
                 )
+
+
+def _problem(error: Exception, session: Session | None) -> str:
+    """What is wrong, and what to do where that is known."""
+    import psycopg
+
+    if isinstance(error, ChangeError):
+        return error.problem
+    if isinstance(error, TargetError):
+        return f"{error.problem}; {error.remedy}"
+    if isinstance(error, psycopg.Error) and session is not None:
+        if session.is_lost:
+            return f"the connection was lost: {first_line(error)}"
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return f"{first_line(error)} for role {session.work.info.user}"
+    return first_line(error)
 
 
 def _perform(

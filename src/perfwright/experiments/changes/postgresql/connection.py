@@ -85,10 +85,37 @@ def connect(url: str, *, policy: Policy) -> Connection:
         raise UnreadableTargetError(
             target=url,
             problem=first_line(error),
-            remedy="check the URL, that the server runs, and PGPASSWORD or ~/.pgpass",
+            remedy=connection_remedy(str(error)),
         ) from error
     _limit(connection, policy)
     return connection
+
+
+def connection_remedy(text: str) -> str:
+    """What to do about a refused connection, by the words of the refusal."""
+    if "password" in text:
+        return "set PGPASSWORD, or name the password in ~/.pgpass"
+    for words, remedy in _REMEDIES.items():
+        if words in text:
+            return remedy
+    return "check the URL"
+
+
+_UNREACHED = "check host and port, and that the server runs"
+_REMEDIES = {
+    "does not exist": "check the names of database and role",
+    "timeout": _UNREACHED,
+    "refused": _UNREACHED,
+    "resolve host": _UNREACHED,
+    "translate host": _UNREACHED,
+    "No such file": _UNREACHED,
+    "startup parameter": "connect to the server itself, not to a pooler in front of it",
+    "pg_hba.conf": "let the role in from this machine, in the server's pg_hba.conf",
+    "too many": "try again when there are connections left",
+    "remaining connection slots": "try again when there are connections left",
+    "permission denied": "GRANT CONNECT ON DATABASE to the role",
+}
+"""What to do about a refused connection, by words of libpq, the server or PgBouncer."""
 
 
 def _limit(connection: Connection, policy: Policy) -> None:

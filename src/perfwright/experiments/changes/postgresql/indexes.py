@@ -100,6 +100,7 @@ def _refuse_another(session: Session, existing: LiveIndex, *, wanted: Statement)
     """Refuse an index that has the right name and is another one.
 
     Raises:
+        ChangeError: If the role has not the rights that it takes to compare them.
         NotOursError: Also where the definitions cannot be compared.
     """
     same_table = (existing.table.schema, existing.table.name) == (
@@ -107,6 +108,8 @@ def _refuse_another(session: Session, existing: LiveIndex, *, wanted: Statement)
         wanted.table,
     )
     intended = intended_tail(session.work, wanted) if same_table else None
+    if same_table and intended is None:
+        refuse_stranger(session, existing.table, change=wanted.sql)
     if not same_table or (intended or wanted.body) != tail(existing.definition):
         raise NotOursError(
             change=wanted.sql,

@@ -63,9 +63,12 @@ def drop_statistics(session: Session, statement: Statement, *, made_by: Statemen
 
 
 def _refuse_another(session: Session, existing: LiveStatistics, *, wanted: Statement) -> None:
-    intended = intended_statistics(session.work, wanted) or wanted.body
+    intended = intended_statistics(session.work, wanted)
+    if intended is None:
+        refuse_stranger(session, existing.table, change=wanted.sql)
     table = find_table(session.work, wanted.table_relation)
-    if table is None or table.oid != existing.table.oid or intended != held(existing.definition):
+    same_table = table is not None and table.oid == existing.table.oid
+    if not same_table or (intended or wanted.body) != held(existing.definition):
         raise NotOursError(
             change=wanted.sql,
             problem=f"statistics {existing.relation} exist already and are others: "

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from perfwright.agents.database.postgresql.normalising import MARK
 from perfwright.agents.database.postgresql.probes.asking import Row, ask, ask_if_possible
 from perfwright.agents.database.server import ConnectionCount, LockChain, Session, WaitEvent
 from perfwright.agents.database.workload.lexing import tokenize
 from perfwright.agents.database.workload.masks import literals, mask
 from perfwright.core import Clock
+from perfwright.experiments.changes.postgresql.session import Pause, pause
 
 if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
@@ -95,10 +95,11 @@ class _Seen:
         )
 
 
-def watch(connection: Connection, *, watch_s: float, clock: Clock) -> Activity:
+def watch(connection: Connection, *, watch_s: float, clock: Clock, wait: Pause = pause) -> Activity:
     """Sample the sessions every `INTERVAL_S` for `watch_s` seconds, but once at least.
 
-    The server does the waiting, in a session of ours that holds nothing.
+    Between two samples it is this process that waits: a server that waited for us would write that
+    down as slow statements.
 
     Raises:
         psycopg.Error: If the sessions cannot be listed at all.
@@ -109,7 +110,7 @@ def watch(connection: Connection, *, watch_s: float, clock: Clock) -> Activity:
     wanted = max(1, round(watch_s / INTERVAL_S))
     while samples < wanted and (samples == 0 or clock.now() - began < watch_s):
         if samples:
-            ask(connection, f"SELECT {MARK} pg_sleep({INTERVAL_S})")
+            wait(INTERVAL_S)
         seen.add(ask(connection, _SESSIONS))
         samples += 1
     return Activity(

@@ -17,6 +17,7 @@ from perfwright.experiments.changes.postgresql.connection import (
     CONNECT_TIMEOUT_S,
     ENDLESS,
     MASKED,
+    connection_remedy,
     first_line,
     require_driver,
 )
@@ -108,7 +109,9 @@ def open_database(url: str, *, options: dict[str, str] | None = None) -> Connect
                 connection.execute(f"SET {name} = 0")
     except psycopg.Error as error:
         raise UnreadableTargetError(
-            target=without_password(url), problem=first_line(error), remedy=_remedy(str(error))
+            target=without_password(url),
+            problem=first_line(error),
+            remedy=connection_remedy(str(error)),
         ) from error
     return connection
 
@@ -124,32 +127,6 @@ def target_errors(target: str) -> Iterator[None]:
         raise TargetError(
             target=target, problem=first_line(error), remedy="check the server and its log"
         ) from error
-
-
-def _remedy(text: str) -> str:
-    if "password" in text:
-        return "set PGPASSWORD, or name the password in ~/.pgpass"
-    for words, remedy in _REMEDIES.items():
-        if words in text:
-            return remedy
-    return "check the URL"
-
-
-_UNREACHED = "check host and port, and that the server runs"
-_REMEDIES = {
-    "does not exist": "check the names of database and role",
-    "timeout": _UNREACHED,
-    "refused": _UNREACHED,
-    "resolve host": _UNREACHED,
-    "translate host": _UNREACHED,
-    "No such file": _UNREACHED,
-    "startup parameter": "connect to the server itself, not to a pooler in front of it",
-    "pg_hba.conf": "let the role in from this machine, in the server's pg_hba.conf",
-    "too many": "try again when there are connections left",
-    "remaining connection slots": "try again when there are connections left",
-    "permission denied": "GRANT CONNECT ON DATABASE to the role",
-}
-"""What to do about a refused connection, by words of libpq, the server or PgBouncer."""
 
 
 def refuse_bad_url(url: str, *, field: str) -> None:

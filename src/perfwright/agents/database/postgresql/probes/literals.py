@@ -12,7 +12,7 @@ from perfwright.agents.database.artifacts import Counters, Repetition, Shape
 from perfwright.agents.database.catalog import Catalog
 from perfwright.agents.database.naming import quote
 from perfwright.agents.database.postgresql.logparsing import Parsed, format_of, parse_log
-from perfwright.agents.database.postgresql.normalising import key_of, masked
+from perfwright.agents.database.postgresql.normalising import key_of, masked, parameters_in
 from perfwright.agents.database.postgresql.probes.connection import NAME
 from perfwright.agents.database.postgresql.probes.drawing import Drawn, draw_missing
 from perfwright.agents.database.postgresql.probes.logs import Logged, read_log
@@ -39,6 +39,7 @@ from perfwright.agents.database.postgresql.workload import (
     without_counters,
 )
 from perfwright.agents.database.workload import load_workload, split_statements, tokenize
+from perfwright.agents.database.workload.styles import StyleError, numbered
 from perfwright.core import Clock, ConfigError, Progress
 
 if TYPE_CHECKING:
@@ -315,7 +316,14 @@ def _read_file(connection: Connection, path: Path) -> tuple[tuple[Shape, ...], t
         if kind is not None:
             return _from_log(connection, text, path=path)
     loaded = load_workload(path, dialect="postgres")
-    return with_order(loaded.shapes, _repetitions(path)), loaded.notes
+    return with_order(map(_valued, loaded.shapes), _repetitions(path)), loaded.notes
+
+
+def _valued(shape: Shape) -> Shape:
+    """Leave out the executions whose values are not known; without any, values are drawn."""
+    known = [s for s in shape.samples if s.parameters is not None or not parameters_in(s.sql)]
+    samples = tuple(replace(sample, weight=shape.calls / len(known)) for sample in known)
+    return replace(shape, samples=samples)
 
 
 def _from_log(
@@ -359,7 +367,10 @@ def _repetitions(path: Path) -> dict[str, Repetition]:
     """How the statements of a file stand together; a file that counts has no order."""
     repetitions = Repetitions()
     for session, transaction, sql in _in_order(path):
-        hidden = masked(sql)
+        try:
+            hidden = masked(numbered(sql).sql)
+        except StyleError:
+            continue
         if hidden is not None:
             repetitions.add(key_of(hidden[0]), session=session, transaction=transaction)
     return repetitions.result()

@@ -201,10 +201,15 @@ def literal_samples(samples: tuple[Sample, ...], connection: Connection) -> Iter
         given = sample.parameters
         if given is None:
             yield sample
-        elif isinstance(given, tuple) and "%s" not in sample.sql:
+        elif isinstance(given, tuple) and not _is_drivers(sample.sql):
             yield replace(sample, sql=_numbered(sample.sql, given), parameters=None)
         else:
             yield replace(sample, sql=cursor.mogrify(sample.sql, given), parameters=None)
+
+
+def _is_drivers(sql: str) -> bool:
+    """Whether it has parameters as the driver writes them: `%s`, not in a string."""
+    return any(t.kind == "parameter" and t.text[0] == "%" for t in tokenize(sql, "postgres"))
 
 
 def _numbered(sql: str, values: tuple[object, ...]) -> str:

@@ -13,6 +13,7 @@ from perfwright.agents.database.postgresql.probes.connection import NAME
 from perfwright.agents.database.postgresql.workload import Event
 from perfwright.agents.database.workload import Execution
 from perfwright.core import Clock, Progress
+from perfwright.experiments.changes.postgresql.session import Pause, pause
 
 if TYPE_CHECKING:
     from perfwright.agents.database.postgresql.probes.connection import Connection
@@ -86,8 +87,18 @@ class _Watcher:
             yield event
 
 
-def watch(connection: Connection, *, watch_s: float, clock: Clock, progress: Progress) -> Watched:
+def watch(
+    connection: Connection,
+    *,
+    watch_s: float,
+    clock: Clock,
+    progress: Progress,
+    wait: Pause = pause,
+) -> Watched:
     """Look at the sessions of this database every 50 ms, less often where a look takes long.
+
+    Between two looks it is this process that waits: a server that waited for us would write that
+    down as slow statements.
 
     Raises:
         psycopg.Error: If the connection is lost.
@@ -97,15 +108,15 @@ def watch(connection: Connection, *, watch_s: float, clock: Clock, progress: Pro
         connection, "SELECT setting FROM pg_settings WHERE name = 'track_activity_query_size'"
     )
     watcher = _Watcher(limit_bytes=int(limit[0][0]))
-    began, pause, looks = clock.now(), EVERY_S, 0
+    began, rest_s, looks = clock.now(), EVERY_S, 0
     progress(f"watching the statements of the server for {watch_s:.0f} s")
     # The count ends it, too: the clock of a replay stands still.
     while looks < ceil(watch_s / EVERY_S) and (looks == 0 or clock.now() - began < watch_s):
-        ask(connection, f"SELECT {MARK} pg_sleep({pause})")
+        wait(rest_s)
         before = clock.now()
         for row in ask(connection, _LOOK):
             watcher.take(row)
-        pause = min(MAX_EVERY_S, max(EVERY_S, REST * (clock.now() - before)))
+        rest_s = min(MAX_EVERY_S, max(EVERY_S, REST * (clock.now() - before)))
         looks += 1
     return Watched(
         events=tuple(watcher.events()),
