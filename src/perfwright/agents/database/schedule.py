@@ -38,9 +38,17 @@ class Schedule:
     repeats: int
 
 
-def plan_run(observations: tuple[Observation, ...], catalog: Catalog) -> Schedule:
-    """Choose samples so that a run is short and says most where most time goes."""
-    counts = _allot(observations)
+def plan_run(
+    observations: tuple[Observation, ...], catalog: Catalog, *, run_ms: float = RUN_MS
+) -> Schedule:
+    """Choose samples so that a run is short and says most where most time goes.
+
+    Args:
+        observations: What is to be measured.
+        catalog: Tells what a replayed insert needs out of its way.
+        run_ms: Wanted length of one run.
+    """
+    counts = _allot(observations, run_ms=run_ms)
     items = []
     for observation in observations:
         samples = spread(observation.shape.samples, counts[observation.shape.id])
@@ -60,18 +68,18 @@ def plan_run(observations: tuple[Observation, ...], catalog: Catalog) -> Schedul
     return Schedule(items=tuple(items), repeats=repeats)
 
 
-def _allot(observations: tuple[Observation, ...]) -> dict[str, int]:
+def _allot(observations: tuple[Observation, ...], *, run_ms: float) -> dict[str, int]:
     """Give each shape one sample, then the next one where the sum is least certain.
 
     Writes, a guardrail of their own beside dearer reads, begin with a few.
     """
     counts = {o.shape.id: _first(o) for o in observations}
     spent = sum(_expected_ms(o) * counts[o.shape.id] for o in observations)
-    while spent < RUN_MS and sum(counts.values()) < MAX_EXECUTIONS:
+    while spent < run_ms and sum(counts.values()) < MAX_EXECUTIONS:
         open_shapes = [
             o
             for o in observations
-            if counts[o.shape.id] < len(o.shape.samples) and spent + _expected_ms(o) <= RUN_MS
+            if counts[o.shape.id] < len(o.shape.samples) and spent + _expected_ms(o) <= run_ms
         ]
         if not open_shapes:
             break

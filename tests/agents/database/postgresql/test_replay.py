@@ -10,7 +10,11 @@ from benchmarks._postgres import PrivateServer
 from perfwright.agents.database.artifacts import Sample
 from perfwright.agents.database.postgresql.probes.connection import open_database
 from perfwright.agents.database.postgresql.probes.observation import literal_samples
-from perfwright.agents.database.postgresql.probes.replay import Replayer, UnsafeStatementError
+from perfwright.agents.database.postgresql.probes.replay import (
+    ProcessorTime,
+    Replayer,
+    UnsafeStatementError,
+)
 from tests.postgresql import new_database
 
 
@@ -110,3 +114,23 @@ def test_parameters_are_written_into_the_text(replayer: Replayer) -> None:
     )
     written = [s.sql for s in literal_samples(samples, replayer.connection)]
     assert written == ["select 5, 'it''s', 5", "select 'a'", "select 2.5", "select '$1'"]
+
+
+def test_a_read_says_how_long_the_server_worked(replayer: Replayer) -> None:
+    run = replayer.time(Sample(sql="select count(*) from t a, t b where a.a = b.a"), limit_s=9)
+    assert run.worked_s is not None
+    assert 0 < run.charged_s <= run.seconds
+
+
+def test_a_write_says_how_long_the_server_worked(replayer: Replayer) -> None:
+    run = replayer.write(Sample(sql="update t set b = b || 'x'"), limit_s=9)
+    assert run.worked_s is not None
+    assert 0 < run.charged_s <= run.seconds
+
+
+def test_a_process_that_cannot_be_seen_has_no_processor_time(url: str) -> None:
+    connection = open_database(url)
+    seen = ProcessorTime(connection.info)
+    connection.close()
+    seen.close()
+    assert seen.read_s() is None

@@ -36,6 +36,8 @@ COUNT_SAMPLES = 4
 PRESSED_SAMPLES = 2
 LONGEST_S = 4.0  # of one statement
 CAP_FACTOR = 1.5
+RUN_MS = 40.0  # wanted length of one run: processor time is steady enough for short ones
+SHORT_MS = 4.0  # a write that takes longer fills the processor's caches by itself
 PAGES_TO_TIME = (
     2.0  # a write touches pages for part of its time only: 10 % more time are 20 % pages
 )
@@ -100,7 +102,8 @@ class PostgresBench:
 
         Returns:
             Seconds that one replay of the affected workload takes: `workload`, and its parts
-            `reads` and `writes`. `writes` also holds the unaffected writes, as a constant, so
+            `reads` and `writes`; processor time of the server where that is all of it, so that
+            other programs on the machine hardly matter. `writes` also holds the unaffected writes, as a constant, so
             that its growth is the growth of all writes.
         """
         self._clean(arm)
@@ -109,15 +112,15 @@ class PostgresBench:
         for _ in range(self._schedule.repeats):
             for item in items:
                 if not item.write:
-                    reads += self._execute(replayer, item).seconds * item.weight
+                    reads += self._charged_s(self._execute(replayer, item)) * item.weight
             # After a read that scans, the processor's caches are empty in one arm only: the writes
-            # are run once for that, and then for the clock.
+            # are run once for that, and then for the clock. Long ones fill them by themselves.
             for counted in (False, True):
                 for item in items:
-                    if item.write:
-                        seconds = self._execute(replayer, item).seconds
+                    if item.write and (counted or item.shape in self._short):
+                        run = self._execute(replayer, item)
                         self._rolled_back[arm] += 1
-                        writes += seconds * item.weight if counted else 0.0
+                        writes += self._charged_s(run) * item.weight if counted else 0.0
         repeats = self._schedule.repeats
         return {
             "workload": (reads + writes) / repeats,
@@ -188,7 +191,11 @@ class PostgresBench:
             changed = [o for o in workload if self._is_affected(o, touched)]
             affected = changed or [o for o in workload if touched & set(o.tables)] or workload
         self._affected = tuple(map(self._with_present_cost, affected))
-        self._schedule = self._workable(plan_run(self._affected, self._catalog))
+        self._schedule = self._workable(plan_run(self._affected, self._catalog, run_ms=RUN_MS))
+        self._by_processor = not self._runs_parallel()
+        self._short = {
+            o.shape.id for o in self._affected if o.cost is not None and o.cost.ms < SHORT_MS
+        }
         written = {o.target for o in self._affected if o.shape.write}
         self._written = tuple(
             t.relation for t in self._catalog.tables if t.name in written and not t.partitioned
@@ -258,6 +265,18 @@ class PostgresBench:
         if item.write:
             return replayer.write(item.sample, limit_s=STATEMENT_CAP_S, room=item.room, count=False)
         return replayer.time(item.sample, limit_s=self._cap_s(item.shape))
+
+    def _runs_parallel(self) -> bool:
+        """Whether a plan asks for workers, whose processor time is not that of our process."""
+        return any(
+            replayer.plan(item.sample).workers
+            for item in self._schedule.items
+            if not item.write
+            for replayer in self._replayers.values()
+        )
+
+    def _charged_s(self, run: Execution) -> float:
+        return run.charged_s if self._by_processor else run.seconds
 
     def _cap_s(self, shape: str) -> float:
         """What is charged for a statement that would take longer: half as much again as now."""

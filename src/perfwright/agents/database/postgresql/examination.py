@@ -103,9 +103,11 @@ def try_all(
 
     def time_is_up(*, share: float = 1.0) -> bool:
         # By the processors, so that a busy machine does not make the advice poorer.
-        wall_s, worked_s = clock.now() - began, process_time() - began_cpu + replayer.worked_s()
-        spent_s = max(worked_s, wall_s / BUSY_FACTOR) if replayer.worked_s() else wall_s
-        return spent_s > share * limit_s
+        wall_s, server_s = clock.now() - began, replayer.worked_s()
+        if server_s is None:
+            return wall_s > share * limit_s
+        worked_s = process_time() - began_cpu + server_s
+        return max(worked_s, wall_s / BUSY_FACTOR) > share * limit_s
 
     began_cpu = process_time()
     try:

@@ -8,18 +8,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perfwright.agents.database.artifacts import Sample
 from perfwright.agents.database.postgresql.probes.connection import Connection
 from perfwright.agents.database.postgresql.probes.plans import Plan, read_plan
 from perfwright.core import Clock, SystemClock
 
+if TYPE_CHECKING:
+    from psycopg import ConnectionInfo
+
 _TOUCHED = (
     "SELECT coalesce(sum(pg_stat_get_xact_blocks_fetched(c.oid)), 0)::bigint FROM pg_class c"
     " WHERE c.relkind IN ('r', 'i', 'm', 't') AND c.relnamespace <> 'pg_catalog'::regnamespace"
 )
 SETTLE_LIMIT_S = 1.0
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORBIDDEN = re.compile(
     r"\b(?:dblink\w*|pg_terminate_backend|pg_cancel_backend|pg_notify|pg_sleep\w*|lo_(?:im|ex)port"
     r"|pg_read_\w+|pg_write_\w+|pg_advisory\w+|http_\w+|pg_reload_conf|pg_switch_wal|set_config"
@@ -43,6 +47,54 @@ class Execution:
     pages: float
     stopped: bool = False
     """It ran into its limit: the figures are lower bounds."""
+    worked_s: float | None = None
+    """Processor time of the server process in it, which other programs on the machine hardly
+    move; None where that cannot be seen."""
+
+    @property
+    def charged_s(self) -> float:
+        """Processor time where it is known, else time by the clock."""
+        return self.seconds if self.worked_s is None else self.worked_s
+
+
+@dataclass(slots=True)
+class _Span:
+    """What a piece of work took; the fields are there when it is over."""
+
+    seconds: float = 0.0
+    worked_s: float | None = None
+
+
+class ProcessorTime:
+    """Reads how long a server process has been on a processor, to the nanosecond (Linux)."""
+
+    def __init__(self, info: ConnectionInfo) -> None:
+        self._file = _accounts(info)
+
+    def read_s(self) -> float | None:
+        """Seconds so far; None where the process cannot be seen."""
+        if self._file is None:
+            return None
+        return int(os.pread(self._file, 64, 0).split(maxsplit=1)[0]) / 1e9
+
+    def close(self) -> None:
+        """Stop reading; idempotent."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _accounts(info: ConnectionInfo) -> int | None:
+    """Open the kernel's account of a process, if it runs here and is what it should be."""
+    process = Path(f"/proc/{info.backend_pid}")
+    if not (info.host.startswith("/") or info.host in _HERE):
+        return None
+    try:
+        if "postgres" not in (process / "comm").read_text():
+            return None
+        return os.open(process / "schedstat", os.O_RDONLY)
+    except OSError:
+        return None
 
 
 class Replayer:
@@ -52,20 +104,15 @@ class Replayer:
         self.connection = connection
         self.clock: Clock = clock or SystemClock()
         self._superuser = connection.info.parameter_status("is_superuser") == "on"
+        self._processor = ProcessorTime(connection.info)
 
-    def worked_s(self) -> float:
-        """Processor seconds of our server process; 0 where it is on another machine."""
-        try:
-            text = Path(f"/proc/{self.connection.info.backend_pid}/stat").read_text()
-        except OSError:
-            return 0.0
-        name, _, rest = text.rpartition(")")
-        user, system = rest.split()[11:13]
-        own = "postgres" in name
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") if own else 0.0
+    def worked_s(self) -> float | None:
+        """Processor seconds of our server process so far; None where it is on another machine."""
+        return self._processor.read_s()
 
     def close(self) -> None:
         """Close the connection; idempotent."""
+        self._processor.close()
         self.connection.close()
 
     def plan(self, sample: Sample) -> Plan:
@@ -109,13 +156,13 @@ class Replayer:
 
         _refuse_unsafe(sample)
         try:
-            with self._undone(limit_s):
-                start = self.clock.now()
+            with self._undone(limit_s), self._timed() as span:
                 rows = self.connection.execute(sample.sql).fetchall()
-                seconds = self.clock.now() - start
         except psycopg.errors.QueryCanceled:
-            return Execution(seconds=limit_s, work=0.0, rows=0.0, pages=0.0, stopped=True)
-        return Execution(seconds=seconds, work=0.0, rows=len(rows), pages=0.0)
+            return _stopped(limit_s)
+        return Execution(
+            seconds=span.seconds, worked_s=span.worked_s, work=0.0, rows=len(rows), pages=0.0
+        )
 
     def rows(self, sample: Sample, *, limit_s: float, limit: int) -> list[tuple[Any, ...]] | None:
         """Return the first `limit` rows of an answer; None when it takes longer than `limit_s`.
@@ -158,18 +205,28 @@ class Replayer:
             try:
                 return self._once(sample, count=count)
             except psycopg.errors.QueryCanceled:
-                return Execution(seconds=limit_s, work=0.0, rows=0.0, pages=0.0, stopped=True)
+                return _stopped(limit_s)
 
     def _once(self, sample: Sample, *, count: bool) -> Execution:
         connection = self.connection
         before = self._touched() if count else 0
-        with connection.transaction():
-            start = self.clock.now()
+        with connection.transaction(), self._timed() as span:
             rows = max(connection.execute(sample.sql).rowcount, 0)
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            seconds = self.clock.now() - start
         pages = float(self._touched() - before) if count else 0.0
-        return Execution(seconds=seconds, work=pages, rows=rows, pages=pages)
+        return Execution(
+            seconds=span.seconds, worked_s=span.worked_s, work=pages, rows=rows, pages=pages
+        )
+
+    @contextmanager
+    def _timed(self) -> Iterator[_Span]:
+        """Measure what happens within, by the clock and by the processor."""
+        span = _Span()
+        worked_s, start = self._processor.read_s(), self.clock.now()
+        yield span
+        span.seconds, after_s = self.clock.now() - start, self._processor.read_s()
+        if worked_s is not None and after_s is not None:
+            span.worked_s = after_s - worked_s
 
     def _make_room(self, room: tuple[str, ...]) -> None:
         # Without its triggers: deleting a parent row would look for its children.
@@ -210,6 +267,10 @@ def settle(connection: Connection, statements: Iterable[str]) -> None:
                 connection.execute(statement)
         except psycopg.Error:
             continue
+
+
+def _stopped(limit_s: float) -> Execution:
+    return Execution(seconds=limit_s, work=0.0, rows=0.0, pages=0.0, stopped=True)
 
 
 def _refuse_unsafe(sample: Sample) -> None:

@@ -316,7 +316,7 @@ class ScratchTrials:
                     break
         except psycopg.Error:
             return None
-        return fmean(r.pages for r in runs), fmean(r.seconds for r in runs)
+        return fmean(r.pages for r in runs), fmean(r.charged_s for r in runs)
 
 
 def price_of_a_page(timed: Sequence[tuple[float, float]]) -> float:
