@@ -103,8 +103,8 @@ class PostgresBench:
         Returns:
             Seconds that one replay of the affected workload takes: `workload`, and its parts
             `reads` and `writes`; processor time of the server where that is all of it, so that
-            other programs on the machine hardly matter. `writes` also holds the unaffected writes, as a constant, so
-            that its growth is the growth of all writes.
+            other programs on the machine hardly matter. `writes` also holds the unaffected
+            writes, as a constant, so that its growth is the growth of all writes.
         """
         self._clean(arm)
         replayer, items = self._replayers[arm], self._schedule.items
