@@ -18,6 +18,7 @@ demo: $(READY) ## Seed the demo shop, optimize its database, show before and aft
 
 test: $(READY) ## Run the test suite
 	scripts/install_postgresql.sh
+	scripts/install_redis.sh
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## Check format, style, types and import contracts

@@ -11,19 +11,33 @@ from perfwright._version import __version__
 
 if TYPE_CHECKING:
     from perfwright.agents.database import DatabasePerformanceAgent
+    from perfwright.cache import AdvancedCache, cached
     from perfwright.container import multi_agent_profiler
+    from perfwright.limits import CircuitBreaker, HostRateLimiter, RateLimiter, RedisRateLimiter
     from perfwright.optimizer import MultiAgentOrchestrator
 
 __all__ = [
+    "AdvancedCache",
+    "CircuitBreaker",
     "DatabasePerformanceAgent",
+    "HostRateLimiter",
     "MultiAgentOrchestrator",
+    "RateLimiter",
+    "RedisRateLimiter",
     "__version__",
+    "cached",
     "multi_agent_profiler",
 ]
 
 _HOMES = {
+    "AdvancedCache": "perfwright.cache",
+    "CircuitBreaker": "perfwright.limits",
     "DatabasePerformanceAgent": "perfwright.agents.database",
+    "HostRateLimiter": "perfwright.limits",
     "MultiAgentOrchestrator": "perfwright.optimizer",
+    "RateLimiter": "perfwright.limits",
+    "RedisRateLimiter": "perfwright.limits",
+    "cached": "perfwright.cache",
     "multi_agent_profiler": "perfwright.container",
 }
 
