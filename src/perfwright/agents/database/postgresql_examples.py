@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from perfwright.agents.database.artifacts import Access, DatabaseArtifacts, Observation, PlanStep
 from perfwright.agents.database.catalog import (
@@ -16,9 +17,10 @@ from perfwright.agents.database.catalog import (
     TableActivity,
 )
 from perfwright.agents.database.examples import read
-from perfwright.agents.database.server import ServerState
+from perfwright.agents.database.server import Bloat, ServerState, TableUpkeep
 
 DAY_S = 86_400.0
+MIB = 2**20
 
 
 def looked_at(
@@ -106,3 +108,18 @@ def with_sql(observation: Observation, sql: str) -> Observation:
     """The same read, sent in other words."""
     sample = replace(observation.shape.samples[0], sql=sql, parameters=None)
     return replace(observation, shape=replace(observation.shape, samples=(sample,)))
+
+
+def bloated(
+    kind: Literal["index", "table"], name: str, *, mib: int, expected_mib: int
+) -> DatabaseArtifacts:
+    """A table orders, or an index of it, that takes more than it needs."""
+    bloat = Bloat(
+        kind=kind,
+        name=name,
+        table="orders",
+        size_bytes=mib * MIB,
+        expected_bytes=expected_mib * MIB,
+    )
+    upkeep = TableUpkeep(table="orders", live_rows=1_000_000)
+    return looked_at(ServerState(bloat=(bloat,), upkeep=(upkeep,)))

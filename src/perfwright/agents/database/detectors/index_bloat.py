@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.postgresql_examples import looked_at
-from perfwright.agents.database.server import Bloat, ServerState, TableUpkeep
+from perfwright.agents.database.hollow import hollow
+from perfwright.agents.database.postgresql_examples import bloated
 from perfwright.core import Detector, Finding, Layer, Scope
 from perfwright.core.units import format_size
 
-MIN_SHARE = 0.5  # random inserts alone leave a third empty
 MIN_BYTES = 16 * 2**20
-MAX_CHANGED = 0.2  # of the rows since ANALYZE; the estimate rests on what that saw
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each index that would be less than half as large if built anew."""
-    server = artifacts.server
-    if server is None:
-        return
-    for bloat in server.bloat:
-        if bloat.kind != "index" or bloat.share < MIN_SHARE or bloat.wasted_bytes < MIN_BYTES:
-            continue
-        upkeep = server.upkeep_of(bloat.table)
-        if upkeep is not None and upkeep.modified_rows > MAX_CHANGED * max(upkeep.live_rows, 1):
-            continue
+    for bloat in hollow(artifacts, kind="index", min_bytes=MIN_BYTES):
         yield Finding(
             subject=bloat.name,
             evidence=f"takes {format_size(bloat.size_bytes)} and would take about "
@@ -34,19 +24,6 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
             cost=0.0,
             confidence=0.6,
         )
-
-
-def _with(expected: int) -> DatabaseArtifacts:
-    bloat = Bloat(
-        kind="index",
-        name="public.by_customer",
-        table="orders",
-        size_bytes=200 * 2**20,
-        expected_bytes=expected * 2**20,
-    )
-    return looked_at(
-        ServerState(bloat=(bloat,), upkeep=(TableUpkeep(table="orders", live_rows=1_000_000),))
-    )
 
 
 RULE = Detector(
@@ -58,6 +35,6 @@ RULE = Detector(
     scope=Scope.COMPREHENSIVE,
     find=find,
     limits="An estimate from average widths, for B-trees only; pgstattuple measures.",
-    fires_on=_with(60),
-    silent_on=_with(140),
+    fires_on=bloated("index", "public.by_customer", mib=200, expected_mib=60),
+    silent_on=bloated("index", "public.by_customer", mib=200, expected_mib=140),
 )

@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfwright.agents.database.artifacts import DatabaseArtifacts
-from perfwright.agents.database.postgresql_examples import looked_at
-from perfwright.agents.database.server import Bloat, ServerState, TableUpkeep
+from perfwright.agents.database.hollow import hollow
+from perfwright.agents.database.postgresql_examples import bloated
 from perfwright.core import Detector, Finding, Layer, Scope
 from perfwright.core.units import format_size
 
-MIN_SHARE = 0.5
 MIN_BYTES = 32 * 2**20
-MAX_CHANGED = 0.2  # of the rows since ANALYZE; the estimate rests on what that saw
 
 
 def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
     """Yield a finding for each table that would be less than half as large if written anew."""
-    server = artifacts.server
-    if server is None:
-        return
-    for bloat in server.bloat:
-        if bloat.kind != "table" or bloat.share < MIN_SHARE or bloat.wasted_bytes < MIN_BYTES:
-            continue
-        upkeep = server.upkeep_of(bloat.table)
-        if upkeep is not None and upkeep.modified_rows > MAX_CHANGED * max(upkeep.live_rows, 1):
-            continue
+    for bloat in hollow(artifacts, kind="table", min_bytes=MIN_BYTES):
         yield Finding(
             subject=bloat.name,
             evidence=f"takes {format_size(bloat.size_bytes)} and, by row count and column widths, "
@@ -34,19 +24,6 @@ def find(artifacts: DatabaseArtifacts) -> Iterator[Finding]:
             cost=0.0,
             confidence=0.6,
         )
-
-
-def _with(expected: int) -> DatabaseArtifacts:
-    bloat = Bloat(
-        kind="table",
-        name="orders",
-        table="orders",
-        size_bytes=400 * 2**20,
-        expected_bytes=expected * 2**20,
-    )
-    return looked_at(
-        ServerState(bloat=(bloat,), upkeep=(TableUpkeep(table="orders", live_rows=1_000_000),))
-    )
 
 
 RULE = Detector(
@@ -59,6 +36,6 @@ RULE = Detector(
     find=find,
     limits="An estimate from average widths; the extension pgstattuple measures. New rows fill the "
     "holes by and by, so a table that will grow again needs nothing.",
-    fires_on=_with(100),
-    silent_on=_with(300),
+    fires_on=bloated("table", "orders", mib=400, expected_mib=100),
+    silent_on=bloated("table", "orders", mib=400, expected_mib=300),
 )

@@ -12,7 +12,7 @@ from perfwright.agents.database.postgresql.probes.copies import BASE, Copies
 from perfwright.agents.database.postgresql.probes.observation import Observer, literal_samples
 from perfwright.agents.database.postgresql.probes.replay import Replayer, settle
 from perfwright.agents.database.postgresql.probes.reviving import with_living_rows
-from perfwright.agents.database.postgresql.probes.trials import ScratchTrials
+from perfwright.agents.database.postgresql.probes.trials import PostgresTrials
 from perfwright.agents.database.postgresql.probes.tuning import tune, tuning_note
 from perfwright.agents.database.postgresql.settling import settling_statements
 from perfwright.agents.database.telling import ToldTrials, few_writes_note, problems
@@ -112,7 +112,7 @@ def try_all(
     began_cpu = process_time()
     try:
         progress("measuring the workload on a copy")
-        trials = ScratchTrials(
+        trials = PostgresTrials(
             replayer, catalog=artifacts.catalog, workload=artifacts.workload or ()
         )
         chosen = choose(

@@ -16,7 +16,7 @@ from perfwright.agents.database.sqlite.probes.observation import Observer
 from perfwright.agents.database.sqlite.probes.replay import Replayer
 from perfwright.agents.database.sqlite.probes.scratch import copy_target
 from perfwright.agents.database.sqlite.probes.settings import try_larger_cache
-from perfwright.agents.database.sqlite.probes.trials import ScratchTrials
+from perfwright.agents.database.sqlite.probes.trials import SqliteTrials
 from perfwright.agents.database.telling import ToldTrials, few_writes_note, problems
 from perfwright.agents.database.workload import load_workload
 from perfwright.core import Clock, ConfigError, Progress, Proposal, Target
@@ -99,7 +99,7 @@ def try_all(
 
     try:
         progress("measuring the workload on a copy")
-        trials = ScratchTrials(
+        trials = SqliteTrials(
             replayer, catalog=artifacts.catalog, workload=artifacts.workload or ()
         )
         return choose(

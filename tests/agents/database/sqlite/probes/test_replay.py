@@ -30,20 +30,20 @@ def replayer(shop: Path) -> Iterator[Replayer]:
     "sql", ["select * from orders where id = 3", "select max(note) from orders"]
 )
 def test_steps_are_the_same_each_time(replayer: Replayer, sql: str) -> None:
-    steps = {replayer.read(Sample(sql=sql), limit_s=9.0).steps for _ in range(3)}
+    steps = {replayer.read(Sample(sql=sql), limit_s=9.0).work for _ in range(3)}
     assert len(steps) == 1
     assert steps.pop() > 0
 
 
 def test_a_point_lookup_takes_few_steps(replayer: Replayer) -> None:
-    assert replayer.read(Sample(sql="select * from orders where id = 3"), limit_s=9.0).steps < 40
+    assert replayer.read(Sample(sql="select * from orders where id = 3"), limit_s=9.0).work < 40
 
 
 def test_a_statement_is_stopped_at_its_steps(replayer: Replayer) -> None:
     sample = Sample(sql="select count(*) from orders a, orders b where a.note < b.note")
     run = replayer.read(sample, limit_s=60.0, limit_steps=50_000)
     assert run.stopped
-    assert run.steps < 60_000
+    assert run.work < 60_000
 
 
 def test_a_failing_statement_fails(replayer: Replayer) -> None:
@@ -95,7 +95,7 @@ def test_an_insert_into_a_packed_index_is_charged_no_split(tmp_path: Path) -> No
     finally:
         replayer.close()
     assert {run.pages for run in runs} == {3}, "one for the file, the table and the index each"
-    assert len({run.steps for run in runs}) == 1
+    assert len({run.work for run in runs}) == 1
 
 
 def test_an_insert_that_cannot_be_repeated_counts_once(tmp_path: Path) -> None:

@@ -18,15 +18,12 @@ from perfwright.agents.database.artifacts import (
     TermCount,
 )
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.execution import Execution
 from perfwright.agents.database.naming import literal
 from perfwright.agents.database.postgresql.probes.connection import Connection, first_line
 from perfwright.agents.database.postgresql.probes.generic import explain_generic
 from perfwright.agents.database.postgresql.probes.plans import Plan, read_plan
-from perfwright.agents.database.postgresql.probes.replay import (
-    Execution,
-    Replayer,
-    UnsafeStatementError,
-)
+from perfwright.agents.database.postgresql.probes.replay import Replayer, UnsafeStatementError
 from perfwright.agents.database.room import room_for
 from perfwright.agents.database.schedule import spread
 from perfwright.agents.database.workload import tokenize

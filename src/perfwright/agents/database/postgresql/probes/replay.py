@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perfwright.agents.database.artifacts import Sample
+from perfwright.agents.database.execution import Execution
 from perfwright.agents.database.postgresql.probes.connection import Connection
 from perfwright.agents.database.postgresql.probes.plans import Plan, read_plan
 from perfwright.core import Clock, SystemClock
@@ -35,26 +36,6 @@ _FORBIDDEN = re.compile(
 
 class UnsafeStatementError(ValueError):
     """A statement that would reach beyond the copy."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """What one execution took."""
-
-    seconds: float
-    work: float
-    rows: float
-    pages: float
-    stopped: bool = False
-    """It ran into its limit: the figures are lower bounds."""
-    worked_s: float | None = None
-    """Processor time of the server process in it, which other programs on the machine hardly
-    move; None where that cannot be seen."""
-
-    @property
-    def charged_s(self) -> float:
-        """Processor time where it is known, else time by the clock."""
-        return self.seconds if self.worked_s is None else self.worked_s
 
 
 @dataclass(slots=True)

@@ -8,14 +8,11 @@ from dataclasses import replace
 
 from perfwright.agents.database.artifacts import Sample, Shape
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.execution import Execution
 from perfwright.agents.database.postgresql.probes.connection import Connection
 from perfwright.agents.database.postgresql.probes.drawing import draw_missing
 from perfwright.agents.database.postgresql.probes.observation import literal_samples
-from perfwright.agents.database.postgresql.probes.replay import (
-    Execution,
-    Replayer,
-    UnsafeStatementError,
-)
+from perfwright.agents.database.postgresql.probes.replay import Replayer, UnsafeStatementError
 from perfwright.agents.database.workload import tokenize
 
 LIMIT_S = 2.0

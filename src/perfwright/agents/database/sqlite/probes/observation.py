@@ -16,11 +16,12 @@ from perfwright.agents.database.artifacts import (
     TermCount,
 )
 from perfwright.agents.database.catalog import Catalog
+from perfwright.agents.database.execution import Execution
 from perfwright.agents.database.naming import quote
 from perfwright.agents.database.room import room_for
 from perfwright.agents.database.schedule import spread
 from perfwright.agents.database.sqlite.probes.plans import explain
-from perfwright.agents.database.sqlite.probes.replay import Execution, Replayer, interrupted_after
+from perfwright.agents.database.sqlite.probes.replay import Replayer, interrupted_after
 from perfwright.core import Progress
 
 STATEMENT_LIMIT_S = 2.0  # for one statement; a hopeless one is charged this and kept
@@ -140,7 +141,7 @@ def cascade(table: str, catalog: Catalog) -> set[str]:
 def _average(runs: list[Execution]) -> Cost:
     return Cost(
         ms=fmean(run.seconds for run in runs) * 1e3,
-        steps=fmean(run.steps for run in runs),
+        steps=fmean(run.work for run in runs),
         rows=fmean(run.rows for run in runs),
         pages=fmean(run.pages for run in runs),
         timed_out=any(run.stopped for run in runs),

@@ -9,10 +9,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from perfwright.agents.database.artifacts import Sample
+from perfwright.agents.database.execution import Execution
 from perfwright.agents.database.sqlite.probes.connection import open_scratch
 from perfwright.core import Clock, SystemClock
 
@@ -26,18 +27,6 @@ _INSERT = re.compile(
     re.IGNORECASE,
 )
 _RARELY = 100_000  # about 3 ms between two looks at the clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """What one execution took."""
-
-    seconds: float
-    steps: int
-    rows: int
-    pages: int = 0
-    stopped: bool = False
-    """It ran into a limit: the figures are lower bounds."""
 
 
 @contextmanager
@@ -100,17 +89,15 @@ class Replayer:
             sqlite3.Error: If it cannot be executed.
         """
         best = self._once(sample, every=_COARSE, limit_s=limit_s, limit_steps=limit_steps)
-        if not best.stopped and best.steps < _TICKS_ENOUGH * _COARSE:
-            fine = self._fine(sample, coarse=best.steps, limit_s=limit_s)
-            best = Execution(
-                seconds=min(best.seconds, fine.seconds), steps=fine.steps, rows=best.rows
-            )
+        if not best.stopped and best.work < _TICKS_ENOUGH * _COARSE:
+            fine = self._fine(sample, coarse=best.work, limit_s=limit_s)
+            best = replace(best, seconds=min(best.seconds, fine.seconds), work=fine.work)
         for _ in range(runs - 1):
             if best.stopped or best.seconds * 2 > limit_s:
                 break
             again = self._once(sample, every=_COARSE, limit_s=limit_s, limit_steps=float("inf"))
             if again.seconds < best.seconds:
-                best = Execution(seconds=again.seconds, steps=best.steps, rows=best.rows)
+                best = replace(best, seconds=again.seconds)
         return best
 
     def time(self, sample: Sample, *, limit_s: float) -> Execution:
@@ -162,13 +149,7 @@ class Replayer:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        return Execution(
-            seconds=done.seconds,
-            steps=done.steps,
-            rows=done.rows,
-            pages=pages,
-            stopped=done.stopped,
-        )
+        return replace(done, pages=pages)
 
     def _again(
         self,
@@ -218,7 +199,7 @@ class Replayer:
             journal = 0
         return int(count) + journal // (int(size) + 8)
 
-    def _fine(self, sample: Sample, *, coarse: int, limit_s: float) -> Execution:
+    def _fine(self, sample: Sample, *, coarse: float, limit_s: float) -> Execution:
         every = 50 if coarse else 1
         return self._once(sample, every=every, limit_s=limit_s, limit_steps=float("inf"))
 
@@ -251,7 +232,7 @@ class Replayer:
             connection.set_progress_handler(None, 0)
         return Execution(
             seconds=self.clock.now() - start,
-            steps=counter.steps,
+            work=counter.steps,
             rows=rows,
             stopped=counter.stopped,
         )

@@ -67,5 +67,5 @@ def _round(replayer: Replayer, reads: list[Observation], *, settings: tuple[str,
         for observation in reads:
             sample = spread(observation.shape.samples, 1)[0]
             run = replayer.time(sample, limit_s=1.0)
-            total += run.seconds * 1e3 * observation.shape.calls if counted else 0.0
+            total += run.seconds * 1e3 * observation.shape.weight if counted else 0.0
     return total
