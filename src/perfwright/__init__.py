@@ -11,6 +11,7 @@ from perfwright._version import __version__
 
 if TYPE_CHECKING:
     from perfwright.agents.database import DatabasePerformanceAgent
+    from perfwright.batching import BatchProcessor, Priority, batched
     from perfwright.cache import AdvancedCache, cached
     from perfwright.container import multi_agent_profiler
     from perfwright.limits import CircuitBreaker, HostRateLimiter, RateLimiter, RedisRateLimiter
@@ -18,25 +19,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdvancedCache",
+    "BatchProcessor",
     "CircuitBreaker",
     "DatabasePerformanceAgent",
     "HostRateLimiter",
     "MultiAgentOrchestrator",
+    "Priority",
     "RateLimiter",
     "RedisRateLimiter",
     "__version__",
+    "batched",
     "cached",
     "multi_agent_profiler",
 ]
 
 _HOMES = {
     "AdvancedCache": "perfwright.cache",
+    "BatchProcessor": "perfwright.batching",
     "CircuitBreaker": "perfwright.limits",
     "DatabasePerformanceAgent": "perfwright.agents.database",
     "HostRateLimiter": "perfwright.limits",
     "MultiAgentOrchestrator": "perfwright.optimizer",
+    "Priority": "perfwright.batching",
     "RateLimiter": "perfwright.limits",
     "RedisRateLimiter": "perfwright.limits",
+    "batched": "perfwright.batching",
     "cached": "perfwright.cache",
     "multi_agent_profiler": "perfwright.container",
 }

@@ -23,6 +23,12 @@
     |   +-- CostTooHighError      nor ever will
     |   +-- LimitTimeoutError     nor in the time that it was given
     |   +-- AlreadySettledError   a reservation is settled once
+    +-- BatchError                an item of a batch got no result
+    |   +-- BatcherStoppedError
+    |   +-- BatchQueueFullError
+    |   +-- BatchTimeoutError     also a TimeoutError
+    |   +-- BatchResultError      the results do not fit the items
+    |   +-- BatchFunctionError    the function ended in a way that its callers must not
     +-- LimiterUnavailableError   what holds a shared limit cannot be reached
     +-- LedgerError
         +-- LedgerDamagedError
@@ -32,6 +38,8 @@ Each error carries its facts as attributes, so that programs need not read prose
 """
 
 from __future__ import annotations
+
+import functools
 
 
 class PerfwrightError(Exception):
@@ -273,3 +281,67 @@ class ReentrantFactoryError(CacheError):
     def __init__(self, *, key: str) -> None:
         self.key = key
         super().__init__(f"the factory of {key!r} asks the cache for {key!r}; compute it directly")
+
+
+class BatchError(PerfwrightError):
+    """An item of a batch got no result."""
+
+
+class BatcherStoppedError(BatchError):
+    """An item was handed to a batcher that does not run, or was left when it stopped."""
+
+    def __init__(self, *, name: str, problem: str) -> None:
+        self.name, self.problem = name, problem
+        super().__init__(f"batcher {name!r} {problem}")
+
+
+class BatchQueueFullError(BatchError):
+    """As many items wait as may wait."""
+
+    def __init__(self, *, name: str, max_queue_size: int) -> None:
+        self.name, self.max_queue_size = name, max_queue_size
+        super().__init__(
+            f"{max_queue_size} items wait for batcher {name!r}, which is its max_queue_size; "
+            "try again later, raise it, or let callers wait with when_full='wait'"
+        )
+
+
+class BatchTimeoutError(BatchError, TimeoutError):
+    """An item had no result in time."""
+
+    def __init__(self, *, name: str, timeout_s: float, started: bool) -> None:
+        self.name, self.timeout_s, self.started = name, timeout_s, started
+        where = "while its batch was processed" if started else "in the queue; it was not processed"
+        super().__init__(
+            f"an item of batcher {name!r} had no result within {timeout_s:.3g} s; "
+            f"the time ran out {where}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild through the constructor: an OSError, which this is too, takes no other way."""
+        name, timeout_s, started = self.name, self.timeout_s, self.started
+        return functools.partial(
+            BatchTimeoutError, name=name, timeout_s=timeout_s, started=started
+        ), ()
+
+
+class BatchResultError(BatchError):
+    """A function returned what cannot be matched to its items one to one."""
+
+    def __init__(self, *, name: str, items: int, returned: str) -> None:
+        self.name, self.items, self.returned = name, items, returned
+        super().__init__(
+            f"process_func of batcher {name!r} got {items} items and returned {returned}; "
+            "it must return one result for each item, in their order"
+        )
+
+
+class BatchFunctionError(BatchError):
+    """A function raised what would end its callers, such as CancelledError or SystemExit."""
+
+    def __init__(self, *, name: str, raised: str) -> None:
+        self.name, self.raised = name, raised
+        super().__init__(
+            f"process_func of batcher {name!r} raised {raised}, which only its own task may see; "
+            "let it raise an Exception"
+        )
