@@ -201,7 +201,9 @@ WORKER = textwrap.dedent(
             calls += 1
             await asyncio.sleep(0.1)
             return 7
-        async with AdvancedCache(tier=SqliteTier(sys.argv[1])) as cache:
+        # A machine that stalls for seconds is another fault: then each process computes alone.
+        tier = SqliteTier(sys.argv[1], operation_timeout_s=20.0, lease_s=60.0)
+        async with AdvancedCache(tier=tier) as cache:
             print("ready", flush=True)
             sys.stdin.readline()
             tasks = [asyncio.create_task(cache.get_or_set("k", factory)) for _ in range(50)]
