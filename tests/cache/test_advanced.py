@@ -215,7 +215,7 @@ def test_an_invalidated_tag_takes_all_its_values_and_no_others() -> None:
         await cache.set("c", 3, tags=["y"])
         await cache.set("d", 4)
         await cache.invalidate_tag("x")
-        return await cache.get_many("abcd")
+        return await cache.get_many(list("abcd"))
 
     assert run(main()) == {"c": 3, "d": 4}
 
@@ -375,6 +375,6 @@ def test_a_large_enough_cache_is_a_dict_with_ends_and_tags(
             else:
                 clock.now_s += argument
             expected = {key: value for key, (value, end, _) in model.items() if clock.now_s < end}
-            assert await cache.get_many("abc") == expected
+            assert await cache.get_many(list("abc")) == expected
 
     run(main())

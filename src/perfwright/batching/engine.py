@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +31,12 @@ from perfwright.core import (
 
 _SLACK_S = 1e-4
 """A timer may ring so much early."""
+
+_GRACE_S = 1.0
+"""A batch that is cancelled may take this long to clean up."""
+
+_NEVER_S = 1e9
+"""A longer timeout is none: no timer reaches as far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,8 @@ class Engine:
                 timeout_s, learned = self._patience.timeout_s, True
         elif not timeout_s > 0.0:
             raise ConfigError(field="timeout", value=timeout_s, problem="must be above 0 seconds")
+        if priority.__class__ is not Priority:
+            priority = _known(priority)
         now_s = self.loop.time()
         item = Item(
             data,
@@ -106,7 +113,7 @@ class Engine:
         )
         self.line.add(item)
         counts.submitted += 1
-        if timeout_s != math.inf and self._deadlines.add(item, deadline_s=now_s + timeout_s):
+        if timeout_s < _NEVER_S and self._deadlines.add(item, deadline_s=now_s + timeout_s):
             self._set_alarm()
         if self._next_pump is None and len(self.running) < settings.workers:
             self._pump_soon()
@@ -245,7 +252,7 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        for item in self.running.pop(task):
+        for item in self.running.pop(task, ()):
             if not item.future.done():
                 self._fail(item, error if isinstance(error, Exception) else self._stopped())
         self._changed.set()
@@ -262,13 +269,19 @@ class Engine:
             await self._changed.wait()
 
     async def end(self) -> None:
-        """Fail what waits, cancel what runs, and wait until that has ended."""
+        """Fail what waits, cancel what runs, and wait until that has ended.
+
+        A function that goes on when it is cancelled is left to itself after a while.
+        """
         for item in self.line.take_all():
             self._fail(item, self._stopped())
+        for task in self.running:
+            task.cancel()
         while self.running:
-            for task in self.running:
-                task.cancel()
-            await asyncio.wait(list(self.running))
+            _, deaf = await asyncio.wait(list(self.running), timeout=_GRACE_S)
+            for task in deaf:
+                for item in self.running.pop(task, ()):
+                    self._fail(item, self._stopped())
         for timer in (self._next_pump, self._company, self._alarm):
             if timer is not None:
                 timer.cancel()
@@ -276,3 +289,12 @@ class Engine:
     def _stopped(self) -> BatcherStoppedError:
         problem = "ended before it had processed this item; submit it again after start()"
         return BatcherStoppedError(name=self._settings.name, problem=problem)
+
+
+def _known(priority: int) -> Priority:
+    """Accept the number of a priority, and name the priorities otherwise."""
+    try:
+        return Priority(priority)
+    except ValueError:
+        names = ", ".join(f"Priority.{each.name}" for each in Priority)
+        raise ConfigError(field="priority", value=priority, problem=f"give {names}") from None

@@ -176,6 +176,7 @@ class AdvancedCache:
                 held.freq += 1
             self._counters.l1_hits += 1
             return held.value
+        _refuse_text(tags, field="tags")
         request = Request(key=key, factory=factory, ttl_s=self._ttl(ttl), tags=tags)
         return await self._brought(request)
 
@@ -198,6 +199,7 @@ class AdvancedCache:
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values that a tier has, by key; one round trip for all that are not held."""
+        _refuse_text(keys, field="keys")
         if not self._is_ready:
             await self._started()
         values: dict[str, Any] = {}
@@ -243,6 +245,7 @@ class AdvancedCache:
         tags: Collection[str] = (),
     ) -> None:
         """Store several values, in one round trip; like `set` in all else."""
+        _refuse_text(tags, field="tags")
         ttl_s = self._ttl(ttl)
         if not self._is_ready:
             await self._started()
@@ -317,6 +320,7 @@ class AdvancedCache:
         tags: Collection[str] = (),
     ) -> Decorator:
         """Decorate a function so that its results are kept here; see `perfwright.cache.cached`."""
+        _refuse_text(tags, field="tags")
         return cached(self, ttl=ttl, key=key, tags=tags)
 
     # --- Reporting --------------------------------------------------------------------------------
@@ -431,3 +435,9 @@ class AdvancedCache:
                 await self._tier.store_many(blobs, keep_s=keep_s)
         except (TierDownError, TierRefusedError):
             pass  # an older value is deleted there, or will be before the tier is believed again
+
+
+def _refuse_text(values: Iterable[str], *, field: str) -> None:
+    """A single text would be taken for one tag or key per character."""
+    if isinstance(values, str):
+        raise ConfigError(field=field, value=values, problem=f'give a list, such as ["{values}"]')

@@ -67,7 +67,12 @@ class MsgpackSerializer:
 
     def dumps(self, value: object, /) -> bytes:
         """Encode `value`, or refuse it."""
-        return self._encode(self._plain(value, 0))
+        try:
+            return self._encode(self._plain(value, 0))
+        except UnicodeEncodeError as error:
+            raise UncacheableValueError(
+                type_name=_name(type(value)), problem="it holds text that UTF-8 cannot encode"
+            ) from error
 
     def loads(self, payload: bytes, /) -> object:
         """Decode what `dumps` made."""
