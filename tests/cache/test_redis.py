@@ -182,7 +182,15 @@ def test_a_value_that_is_overtaken_on_its_way_is_not_kept(redis_server: PrivateR
     async def main() -> list[object]:
         async with AsyncExitStack() as stack:
             a, b = await two(stack, redis_server)
+
+            async def is_told_of(writes: int) -> None:
+                async def told() -> bool:
+                    return b.get_stats()["invalidations"] >= writes
+
+                await assert_soon(told)
+
             await a.set("k", "old")
+            await is_told_of(1)
             fetch = b._parts.tagging.check
             gate, arrived = asyncio.Event(), asyncio.Event()
 
@@ -195,11 +203,7 @@ def test_a_value_that_is_overtaken_on_its_way_is_not_kept(redis_server: PrivateR
             read = asyncio.create_task(b.get("k"))
             await arrived.wait()
             await a.set("k", "new")
-
-            async def is_told() -> bool:
-                return bool(b.get_stats()["invalidations"])
-
-            await assert_soon(is_told)
+            await is_told_of(2)
             gate.set()
             return [await read, await b.get("k"), b.get_stats()["dropped_on_arrival"]]
 

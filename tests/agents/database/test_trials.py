@@ -202,6 +202,7 @@ def test_one_odd_write_does_not_decide() -> None:
 
 def test_writes_that_touch_about_the_same_tell_nothing() -> None:
     assert price_of_a_page([(20.0, 0.1), (22.0, 0.9)]) == USUAL_PAGE_MS
+    assert price_of_a_page([(0.0, 0.1), (0.0, 0.9)]) == USUAL_PAGE_MS
 
 
 def test_a_price_stays_within_what_was_ever_seen() -> None:

@@ -320,7 +320,7 @@ def price_of_a_page(timed: Iterable[tuple[float, float]]) -> float:
     slopes = [
         (ms - other_ms) / (pages - other_pages)
         for (pages, ms), (other_pages, other_ms) in combinations(timed, 2)
-        if abs(pages - other_pages) >= APART * max(pages, other_pages)
+        if pages != other_pages and abs(pages - other_pages) >= APART * max(pages, other_pages)
     ]
     low, high = PAGE_MS
     return min(max(median(slopes), low), high) if slopes else USUAL_PAGE_MS
