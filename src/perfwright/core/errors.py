@@ -30,6 +30,16 @@
     |   +-- BatchResultError      the results do not fit the items
     |   +-- BatchFunctionError    the function ended in a way that its callers must not
     +-- LimiterUnavailableError   what holds a shared limit cannot be reached
+    +-- LLMError                  a call of a language model got no usable answer
+    |   +-- ProviderError         the provider, or the way to it, failed
+    |   |   +-- ProviderLimitError        429: too many requests or tokens
+    |   |   +-- ProviderRefusedError      it will never take this request as it is
+    |   |   +-- ProviderDownError         5xx, or nobody answers
+    |   |   +-- ProviderTimeoutError      also a TimeoutError
+    |   |   +-- BadAnswerError            an answer that is cut, or is none
+    |   |   +-- StreamCutError            a stream that ended half way
+    |   +-- SpendLimitError       a budget does not allow the call
+    |   +-- JobError              a file of a bulk job that cannot be used
     +-- LedgerError
         +-- LedgerDamagedError
         +-- UnknownRecordError
@@ -40,6 +50,7 @@ Each error carries its facts as attributes, so that programs need not read prose
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 
 class PerfwrightError(Exception):
@@ -345,3 +356,99 @@ class BatchFunctionError(BatchError):
             f"process_func of batcher {name!r} raised {raised}, which only its own task may see; "
             "let it raise an Exception"
         )
+
+
+class LLMError(PerfwrightError):
+    """A call of a language model got no usable answer."""
+
+
+class ProviderError(LLMError):
+    """A provider answered with an error, with nonsense, or not at all.
+
+    Programs decide by `is_transient`: whether the same call may work in a moment.
+    """
+
+    is_transient = True
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        problem: str,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        code: str = "",
+        request_id: str = "",
+        attempts: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.endpoint, self.problem = endpoint, problem
+        self.status = status
+        """Of HTTP; None when there was no answer."""
+        self.retry_after_s = retry_after_s
+        """How long the provider asked to wait."""
+        self.code = code
+        """The provider's own name of the error."""
+        self.request_id = request_id
+        self.attempts = attempts
+        """Calls made in all when this ended it."""
+        self.headers = headers or {}
+        """Of the answer, names in lower case."""
+        super().__init__()
+
+    def __str__(self) -> str:
+        """Say what happened; built late, since `attempts` is known when it is raised again."""
+        status = f" (HTTP {self.status})" if self.status is not None else ""
+        tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
+        known = f"; request {self.request_id}" if self.request_id else ""
+        return f"endpoint {self.endpoint!r}{status}{tries}: {self.problem}{known}"
+
+
+class ProviderLimitError(ProviderError):
+    """Too many requests or tokens for the provider's limits (429)."""
+
+
+class ProviderRefusedError(ProviderError):
+    """The provider will not take this request, however often it is sent: 400, 401, 404 and kin."""
+
+    is_transient = False
+
+
+class ProviderDownError(ProviderError):
+    """The provider failed (5xx), or could not be reached."""
+
+
+class ProviderTimeoutError(ProviderError, TimeoutError):
+    """No answer in time."""
+
+
+class BadAnswerError(ProviderError):
+    """An answer with a good status whose body is cut, or is not what the format says."""
+
+
+class StreamCutError(ProviderError):
+    """A stream that ended before its end was announced."""
+
+    def __init__(self, *, endpoint: str, problem: str, text: str = "", attempts: int = 1) -> None:
+        self.text = text
+        """What had come until then."""
+        super().__init__(endpoint=endpoint, problem=problem, attempts=attempts)
+
+
+class SpendLimitError(LLMError):
+    """A budget does not allow the call; it was not made."""
+
+    def __init__(self, *, budget: str, need: str, left: str) -> None:
+        self.budget, self.need, self.left = budget, need, left
+        super().__init__(
+            f"budget {budget!r} has {left} left and the call may need {need}; it was not made. "
+            "Raise the budget, lower max_tokens, or wait for its next period"
+        )
+
+
+class JobError(LLMError):
+    """A file of a bulk job cannot be used."""
+
+    def __init__(self, *, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
