@@ -8,7 +8,7 @@ import pytest
 
 from perfwright.cache import AdvancedCache
 from perfwright.cache.flights import Flights
-from perfwright.core import FactoryCancelledError, ReentrantFactoryError
+from perfwright.core import CacheClosedError, FactoryCancelledError, ReentrantFactoryError
 from tests.cache.loops import Counted, all_of, run
 
 
@@ -113,6 +113,27 @@ def test_a_factory_that_is_cancelled_from_within_is_an_error_and_not_a_cancellat
     async def main() -> None:
         with pytest.raises(FactoryCancelledError, match="'k'"):
             await AdvancedCache().get_or_set("k", factory)
+
+    run(main())
+
+
+def test_closing_the_cache_under_a_factory_is_told_as_that() -> None:
+    async def main() -> None:
+        cache = AdvancedCache()
+        begun = asyncio.Event()
+
+        async def factory() -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        async def caller() -> None:
+            with pytest.raises(CacheClosedError, match="'k'"):
+                await cache.get_or_set("k", factory)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(caller())
+            await begun.wait()
+            await cache.aclose()
 
     run(main())
 

@@ -176,6 +176,21 @@ def test_a_set_during_a_computation_elsewhere_is_not_overwritten(
     assert run(main()) == ["new", "new"]
 
 
+def test_a_key_of_another_type_is_a_damaged_value(redis_server: PrivateRedis) -> None:
+    async def main() -> list[object]:
+        async with AsyncExitStack() as stack:
+            a, b = await two(stack, redis_server)
+            await a.set("k", "old")
+            client = await stack.enter_async_context(Redis(port=redis_server.port))
+            (name,) = [key async for key in client.scan_iter("*:v:*")]
+            await client.delete(name)
+            await client.lpush(name, "of somebody")
+            made = await b.get_or_set("k", lambda: "made")
+            return [made, sum(b.get_stats()["damaged"].values()) > 0]
+
+    assert run(main()) == ["made", True]
+
+
 def test_a_value_that_is_overtaken_on_its_way_is_not_kept(redis_server: PrivateRedis) -> None:
     """The message of a write comes after the read was answered and before its answer is stored."""
 

@@ -178,6 +178,13 @@ def test_a_lock_that_is_never_given_back_is_an_error(file: Path) -> None:
     assert one.try_acquire()
 
 
+def test_a_file_of_something_else_is_refused_as_it_is(file: Path) -> None:
+    file.write_text("the notes of somebody")
+    with pytest.raises(LimiterUnavailableError, match="holds something else"):
+        limiter(file, Rate(1.0, 3.0)).try_acquire()
+    assert file.read_text() == "the notes of somebody"
+
+
 def test_a_fork_has_a_lock_of_its_own(file: Path) -> None:
     one = HostFile(file)
     with one.locked() as held:

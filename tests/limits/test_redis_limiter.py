@@ -310,6 +310,15 @@ async def test_without_redis_calls_fail(own_redis: PrivateRedis) -> None:
 
 
 @in_loop
+async def test_a_key_of_something_else_is_named(redis_server: PrivateRedis) -> None:
+    async with connected(redis_server, Rate(10.0, 10.0), key="theirs") as limiter:
+        async with Redis(port=redis_server.port) as redis:
+            await redis.lpush("theirs", "of somebody")
+        with pytest.raises(LimiterUnavailableError, match="name another key"):
+            await limiter.acquire()
+
+
+@in_loop
 async def test_it_goes_on_when_redis_is_back(own_redis: PrivateRedis) -> None:
     async with connected(own_redis, Rate(100.0, 10.0)) as limiter:
         await limiter.acquire()

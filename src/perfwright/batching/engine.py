@@ -27,6 +27,7 @@ from perfwright.core import (
     BatchResultError,
     BatchTimeoutError,
     ConfigError,
+    is_number,
 )
 
 _SLACK_S = 1e-4
@@ -98,7 +99,7 @@ class Engine:
             timeout_s = settings.default_timeout_s
             if timeout_s is None:
                 timeout_s, learned = self._patience.timeout_s, True
-        elif not timeout_s > 0.0:
+        elif not (is_number(timeout_s) and timeout_s > 0.0):
             raise ConfigError(field="timeout", value=timeout_s, problem="must be above 0 seconds")
         if priority.__class__ is not Priority:
             priority = _known(priority)

@@ -14,7 +14,7 @@ from perfwright.batching.patience import Patience
 from perfwright.batching.settings import checked
 from perfwright.batching.sizing import SizeController
 from perfwright.batching.waiting import Priority
-from perfwright.core import BatcherStoppedError
+from perfwright.core import BatcherStoppedError, ConfigError, is_number
 from perfwright.monitoring import Metric
 
 _LEAST_TIMEOUT_S = 10.0
@@ -139,6 +139,8 @@ class BatchProcessor(Generic[T, R]):
                 running batches are cancelled.
             timeout: Seconds after which draining is given up; None for no limit.
         """
+        if timeout is not None and not (is_number(timeout) and timeout >= 0.0):
+            raise ConfigError(field="timeout", value=timeout, problem="must be 0 seconds or more")
         engine = self._engine
         if engine is None or self._state == "stopped" or engine.loop.is_closed():
             self._state = "stopped"

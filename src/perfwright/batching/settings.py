@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from perfwright.core import ConfigError
+from perfwright.core import ConfigError, is_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def checked(
     _at_least(min_batch_size, max_batch_size=max_batch_size, max_queue_size=max_queue_size)
     _at_least(0.0, max_wait_time=max_wait_time, ageing=ageing)
     for field, value in (("target_latency", target_latency), ("default_timeout", default_timeout)):
-        if value is not None and not value > 0.0:
+        if value is not None and not (is_number(value) and value > 0.0):
             raise ConfigError(field=field, value=value, problem="must be above 0 seconds")
     if when_full not in ("wait", "refuse"):
         raise ConfigError(field="when_full", value=when_full, problem="is 'wait' or 'refuse'")
@@ -67,5 +67,7 @@ def checked(
 
 def _at_least(least: float, **options: float | None) -> None:
     for field, value in options.items():
+        if value is not None and not is_number(value):
+            raise ConfigError(field=field, value=value, problem="must be a number")
         if value is not None and not value >= least:
             raise ConfigError(field=field, value=value, problem=f"must be at least {least:g}")

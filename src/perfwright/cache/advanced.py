@@ -23,7 +23,7 @@ from perfwright.cache.tags import TagCell
 from perfwright.cache.tickets import Ticket
 from perfwright.cache.tier import Tier, TierDownError, TierRefusedError
 from perfwright.cache.wiring import wire
-from perfwright.core import Clock, ConfigError, SystemClock
+from perfwright.core import Clock, ConfigError, SystemClock, is_number
 from perfwright.monitoring import Metric
 
 T = TypeVar("T")
@@ -401,7 +401,7 @@ class AdvancedCache:
 
     def _ttl(self, ttl: float | None) -> float:
         ttl_s = self._settings.default_ttl_s if ttl is None else ttl
-        if not 0 < ttl_s < _LONGEST_S:
+        if not (is_number(ttl_s) and 0 < ttl_s < _LONGEST_S):
             raise ConfigError(
                 field="ttl", value=ttl, problem=f"give seconds above 0 and below {_LONGEST_S:g}"
             )

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
-from perfwright.core import FactoryCancelledError, ReentrantFactoryError
+from perfwright.core import CacheClosedError, FactoryCancelledError, ReentrantFactoryError
 
 T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    __slots__ = ("kept", "key", "labels", "owner", "task", "waiting")
+    __slots__ = ("closed", "kept", "key", "labels", "owner", "task", "waiting")
 
     def __init__(self, owner: Flights[T], key: str, *, labels: Collection[str], kept: bool) -> None:
         self.owner, self.key, self.labels, self.kept = owner, key, labels, kept
@@ -27,6 +27,7 @@ class _Flight(Generic[T]):
             T
         ]  # set as soon as it exists: it is started in this flight's context
         self.waiting = 0
+        self.closed = False
 
 
 _within: ContextVar[tuple[_Flight[Any], ...]] = ContextVar("within", default=())
@@ -38,6 +39,7 @@ class Flights(Generic[T]):
 
     def __init__(self) -> None:
         self._by_key: dict[str, _Flight[T]] = {}
+        self._flying: set[_Flight[T]] = set()  # with those that nobody finds any more
         self._tasks: set[asyncio.Task[Any]] = set()
         self.joined = 0
         """Callers that found the work under way: the calls that single flight has saved."""
@@ -55,6 +57,7 @@ class Flights(Generic[T]):
         Raises:
             ReentrantFactoryError: If called from within that very flight.
             FactoryCancelledError: If the work ended as cancelled from within.
+            CacheClosedError: If `aclose` ended it.
         """
         if any(self._is_under_way(outer, key) for outer in _within.get()):
             raise ReentrantFactoryError(key=key)
@@ -69,7 +72,7 @@ class Flights(Generic[T]):
         except asyncio.CancelledError:
             if _is_being_cancelled() or not flight.task.cancelled():
                 raise
-            raise FactoryCancelledError(key=key) from None
+            raise (CacheClosedError if flight.closed else FactoryCancelledError)(key=key) from None
         finally:
             self._leave(flight)
 
@@ -104,6 +107,8 @@ class Flights(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel what is under way, and wait until it is gone."""
+        for flight in self._flying:
+            flight.closed = True
         self._by_key.clear()
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
@@ -126,6 +131,7 @@ class Flights(Generic[T]):
         finally:
             _within.reset(token)
         self._by_key[key] = flight
+        self._flying.add(flight)
         flight.task.add_done_callback(lambda _: self._land(flight))
         return flight
 
@@ -133,6 +139,7 @@ class Flights(Generic[T]):
         return flight.owner is self and flight.key == key and not flight.task.done()
 
     def _land(self, flight: _Flight[T]) -> None:
+        self._flying.discard(flight)
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
         if not flight.task.cancelled():

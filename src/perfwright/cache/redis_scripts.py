@@ -25,7 +25,8 @@ class Script:
 _READ = """
 local function read(key)
   local blob = redis.pcall('GET', key)
-  if type(blob) ~= 'string' then return false, -1 end  -- absent, or of another type
+  if not blob then return false, -1 end
+  if type(blob) == 'table' then blob = '' end  -- of another type: nothing that we have written
   local left = redis.call('PTTL', key)
   if left < 0 then left = 2147483647 end
   if #blob >= 8 and string.sub(blob, 1, 2) == 'PW' then

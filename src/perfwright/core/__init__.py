@@ -25,6 +25,7 @@ from perfwright.core.errors import (
     BreakerOpenError,
     BudgetExceededError,
     BusyTargetError,
+    CacheClosedError,
     CacheError,
     ChangeError,
     ConfigError,
@@ -90,6 +91,7 @@ from perfwright.core.units import (
     format_percent,
     format_quantity,
     format_size,
+    is_number,
     parse_quantity,
 )
 
@@ -112,6 +114,7 @@ __all__ = [
     "BudgetExceededError",
     "BudgetMeter",
     "BusyTargetError",
+    "CacheClosedError",
     "CacheError",
     "Change",
     "ChangeError",
@@ -178,6 +181,7 @@ __all__ = [
     "format_quantity",
     "format_size",
     "is_alive",
+    "is_number",
     "is_storage",
     "parse_budget",
     "parse_goal",

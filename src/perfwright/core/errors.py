@@ -10,6 +10,7 @@
     +-- MissingExtraError         an optional library is not installed
     +-- CacheError                the cache cannot do what was asked of it
     |   +-- UncacheableValueError
+    |   +-- CacheClosedError
     |   +-- FactoryCancelledError
     |   +-- ReentrantFactoryError
     +-- BudgetExceededError
@@ -273,6 +274,16 @@ class UncacheableValueError(CacheError):
         self.type_name, self.problem = type_name, problem
         super().__init__(
             f"a value of type {type_name} cannot be stored in a shared tier: {problem}"
+        )
+
+
+class CacheClosedError(CacheError):
+    """The cache was closed while a value was being computed; nobody has it."""
+
+    def __init__(self, *, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"the cache was closed while {key!r} was computed; close it after its last use"
         )
 
 

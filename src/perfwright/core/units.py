@@ -155,3 +155,8 @@ def format_quantity(quantity: Quantity) -> str:
 def format_percent(share: float, *, digits: int = 1, signed: bool = False) -> str:
     """Render a share as `12.3 %`, with its sign when it is a change."""
     return f"{share * 100:{'+' if signed else ''}.{digits}f} %"
+
+
+def is_number(value: object) -> bool:
+    """Return whether a setting is a number, for callers whose types nobody has checked."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfwright.core import ConfigError
+from perfwright.core import ConfigError, is_number
 
 
 def check_range(
@@ -17,6 +17,8 @@ def check_range(
     """Refuse a setting that is out of its range; None means that it is off."""
     if value is None:
         return
+    if not is_number(value):
+        raise ConfigError(field=field, value=value, problem="must be a number")
     for wrong, bound, words in (
         (above is not None and not value > above, above, "must be above"),
         (at_least is not None and not value >= at_least, at_least, "must be at least"),

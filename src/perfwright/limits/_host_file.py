@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -21,6 +22,10 @@ _SIZE = _HEADER.size + 2 * _COPY_SIZE
 MAX_NUMBERS = (_COPY_SIZE - _COUNT.size) // 8
 """That fit into the file."""
 _CURRENT = _HEADER.size - 1  # where the one byte is that says which copy counts
+
+
+class ForeignFileError(OSError):
+    """The file has content that no limiter wrote; it is not touched."""
 
 
 class HostFile:
@@ -62,8 +67,8 @@ class HostFile:
     def read(self) -> list[float]:
         """Return the numbers, none if there is no state yet."""
         memory = self._memory()
-        magic, boot, current = _HEADER.unpack_from(memory)
-        if magic.rstrip(b"\0") != _MAGIC or boot != _BOOT or current > 1:
+        _, boot, current = _HEADER.unpack_from(memory)
+        if boot != _BOOT or current > 1:
             return []
         at = _HEADER.size + current * _COPY_SIZE
         (count,) = _COUNT.unpack_from(memory, at)
@@ -77,7 +82,7 @@ class HostFile:
             raise ValueError(f"{len(numbers)} numbers do not fit; {MAX_NUMBERS} do")
         memory = self._memory()
         magic, boot, current = _HEADER.unpack_from(memory)
-        known = magic.rstrip(b"\0") == _MAGIC and boot == _BOOT
+        known = magic.rstrip(b"\0") == _MAGIC and boot == _BOOT  # none in a new file
         other = 1 - current if known and current <= 1 else 0
         at = _HEADER.size + other * _COPY_SIZE
         struct.pack_into(f"<I{len(numbers)}d", memory, at, len(numbers), *numbers)
@@ -95,11 +100,18 @@ class HostFile:
 
     def _open(self) -> None:
         self.close()
-        self._descriptor = os.open(self.path, _FLAGS, 0o600)
-        if os.fstat(self._descriptor).st_size < _SIZE:
-            os.ftruncate(self._descriptor, _SIZE)
-        self._map = mmap.mmap(self._descriptor, _SIZE)
-        self._owner = os.getpid()
+        descriptor = os.open(self.path, _FLAGS, 0o600)
+        try:
+            start = os.pread(descriptor, len(_MAGIC), 0)
+            if start.strip(b"\0") not in (b"", _MAGIC):
+                raise ForeignFileError(errno.EEXIST, "it holds something else")
+            if os.fstat(descriptor).st_size < _SIZE:
+                os.ftruncate(descriptor, _SIZE)
+            self._map = mmap.mmap(descriptor, _SIZE)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor, self._owner = descriptor, os.getpid()
 
     def _memory(self) -> mmap.mmap:
         if self._map is None:

@@ -73,8 +73,11 @@ class ScriptCalls:
             except self._lost:  # as when the server has closed it for being idle
                 pass
         if self._keeps_connection:
-            async with asyncio.timeout(self._timeout_s):
-                await self._connect(rates)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._connect(rates)
+            except TimeoutError as error:  # the client goes on trying a refused port without a word
+                raise TimeoutError(f"no connection within {self._timeout_s:g} s") from error
         return await self._evaluate(command)
 
     async def _connect(self, rates: tuple[float, ...]) -> None:

@@ -116,7 +116,7 @@ class RedisPlace(Place):
             reply = await self._calls.run(op, rates=self._rates, arguments=arguments)
         except self._calls.failures as error:
             self._outages += not self._problem
-            self._problem = f"{type(error).__name__}: {error}"
+            self._problem = _explained(error)
             self._breaker.record_failure(permit, self._clock.now())
             raise self._unavailable() from error
         except BaseException:
@@ -135,3 +135,9 @@ class RedisPlace(Place):
             problem=f"{self._problem}; it is asked again in {after_s:.2g} s. Repair it, or build "
             "the limiter with local_share to go on meanwhile",
         )
+
+
+def _explained(error: Exception) -> str:
+    if "WRONGTYPE" in str(error) or "cmsgpack" in str(error):
+        return "the key holds something that no limiter wrote; name another key"
+    return f"{type(error).__name__}: {error}"
