@@ -10,13 +10,15 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from perfwright.cache import AdvancedCache, Settings, SqliteTier
+from perfwright.cache import AdvancedCache, Settings, SqliteTier, sqlite_rows
 from tests.cache.loops import Counted, all_of, assert_soon, run
 
 
@@ -236,3 +238,16 @@ def test_several_processes_call_the_factory_once(tmp_path: Path, processes: int)
     results = [json.loads(worker.communicate(timeout=30)[0]) for worker in workers]
     assert [values for _, values in results] == [[7]] * processes
     assert sum(calls for calls, _ in results) == 1
+
+
+def test_processes_that_open_a_new_file_at_once_wait_for_one_another(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def open_at_once(path: Path) -> None:
+        together.wait(10)
+        sqlite_rows.connect(path, timeout_s=10.0).close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(20):
+            path = tmp_path / f"{number}.db"
+            assert list(threads.map(open_at_once, [path] * 4)) == [None] * 4

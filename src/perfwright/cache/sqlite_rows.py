@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS tag (tag TEXT PRIMARY KEY, version BLOB, ends REAL) W
 CREATE TABLE IF NOT EXISTS boot (id TEXT);
 CREATE INDEX IF NOT EXISTS value_ends ON value (ends);
 """
+_WAL_TRIES = 50
 _SWEPT_PER_WRITE = 4
 """Ended rows deleted with each write: so the file stops growing, and no write is slow for it."""
 
@@ -24,7 +25,7 @@ _SWEPT_PER_WRITE = 4
 def connect(path: Path, *, timeout_s: float) -> sqlite3.Connection:
     """Open the file; one of an earlier boot is emptied, since its times are of another clock."""
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(connection)
     connection.execute("PRAGMA synchronous = OFF")  # what a power cut loses is only a cache
     connection.execute("BEGIN IMMEDIATE")
     for statement in filter(str.strip, _SCHEMA.split(";")):
@@ -36,6 +37,18 @@ def connect(path: Path, *, timeout_s: float) -> sqlite3.Connection:
         connection.execute("INSERT INTO boot VALUES (?)", (boot,))
     connection.execute("COMMIT")
     return connection
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite refuses that at once, however long the timeout, while another does."""
+    for _ in range(_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            connection.execute("BEGIN IMMEDIATE")  # this does wait
+            connection.execute("ROLLBACK")
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def read(connection: sqlite3.Connection, key: str, *, now_s: float) -> Found:
