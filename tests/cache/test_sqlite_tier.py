@@ -10,10 +10,9 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from threading import Barrier
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -240,14 +239,11 @@ def test_several_processes_call_the_factory_once(tmp_path: Path, processes: int)
     assert sum(calls for calls, _ in results) == 1
 
 
-def test_processes_that_open_a_new_file_at_once_wait_for_one_another(tmp_path: Path) -> None:
-    together = Barrier(4)
-
-    def open_at_once(path: Path) -> None:
-        together.wait(10)
-        sqlite_rows.connect(path, timeout_s=10.0).close()
-
-    with ThreadPoolExecutor(4) as threads:
-        for number in range(20):
-            path = tmp_path / f"{number}.db"
-            assert list(threads.map(open_at_once, [path] * 4)) == [None] * 4
+def test_a_process_that_opens_the_file_waits_for_one_that_is_making_it(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        first.execute("CREATE TABLE value (key)")
+        Timer(0.1, lambda: first.execute("ROLLBACK")).start()
+        with closing(sqlite_rows.connect(path, timeout_s=10.0)) as second:
+            assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
