@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache, cached
     from perfwright.container import multi_agent_profiler
     from perfwright.limits import CircuitBreaker, HostRateLimiter, RateLimiter, RedisRateLimiter
+    from perfwright.llm import CostOptimizer, OptimizedLLMAdapter
     from perfwright.optimizer import MultiAgentOrchestrator
 
 __all__ = [
     "AdvancedCache",
     "BatchProcessor",
     "CircuitBreaker",
+    "CostOptimizer",
     "DatabasePerformanceAgent",
     "HostRateLimiter",
     "MultiAgentOrchestrator",
+    "OptimizedLLMAdapter",
     "Priority",
     "RateLimiter",
     "RedisRateLimiter",
@@ -37,9 +40,11 @@ _HOMES = {
     "AdvancedCache": "perfwright.cache",
     "BatchProcessor": "perfwright.batching",
     "CircuitBreaker": "perfwright.limits",
+    "CostOptimizer": "perfwright.llm",
     "DatabasePerformanceAgent": "perfwright.agents.database",
     "HostRateLimiter": "perfwright.limits",
     "MultiAgentOrchestrator": "perfwright.optimizer",
+    "OptimizedLLMAdapter": "perfwright.llm",
     "Priority": "perfwright.batching",
     "RateLimiter": "perfwright.limits",
     "RedisRateLimiter": "perfwright.limits",

@@ -14,8 +14,9 @@ from perfwright.llm.tracing import CallTrace
 class ReplyStream(Protocol):
     """An answer that comes in pieces. Whoever opened it closes it, at its end or before."""
 
-    headers: Mapping[str, str]
-    """Of the response, names in lower case."""
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the response, names in lower case."""
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         """Yield the pieces as they come.

@@ -1,0 +1,124 @@
+"""The way of one call behind the cache: budget, endpoints, booking."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+from perfwright.core import Clock, ProviderTimeoutError
+from perfwright.llm.caching import Stored
+from perfwright.llm.cost import CostControl, Hold
+from perfwright.llm.endpoints import EndpointPool
+from perfwright.llm.replies import Piece, Usage
+from perfwright.llm.requests import Request
+from perfwright.llm.tracing import CallTrace
+from perfwright.llm.transport import Call, ReplyStream
+from perfwright.llm.wire import usage_of
+
+
+class Caller:
+    """Sets money aside, has the call made, and books what it took."""
+
+    def __init__(self, pool: EndpointPool, costs: CostControl, *, clock: Clock) -> None:
+        self._pool, self._costs, self._clock = pool, costs, clock
+
+    async def send(self, request: Request, trace: CallTrace) -> tuple[Stored, float | None]:
+        """Return the answer and its cost in USD, None where no price is known."""
+        call, hold = await self._begun(request, trace)
+        try:
+            reply, endpoint = await self._pool.send(call)
+            model = str(reply.payload.get("model") or request.model)
+            cost_usd = hold.settle(reply.usage, model=model, endpoint=endpoint)
+        except ProviderTimeoutError:  # the provider may have answered, and will charge for it
+            hold.settle(None, model=request.model)
+            raise
+        finally:
+            hold.release()
+        stored = Stored(payload=reply.payload, usage=reply.usage, endpoint=endpoint, raw=reply.raw)
+        return stored, cost_usd
+
+    async def open(self, request: Request, trace: CallTrace) -> BookedStream:
+        """Return the answer in pieces; its cost is booked at its end, or when it is closed."""
+        call, hold = await self._begun(request, trace)
+        try:
+            stream = await self._pool.open(call)
+        except BaseException:
+            hold.release()
+            raise
+        return BookedStream(stream, call=call, hold=hold, clock=self._clock)
+
+    async def _begun(self, request: Request, trace: CallTrace) -> tuple[Call, Hold]:
+        prompt_tokens, completion_tokens = self._costs.estimate(request)
+        call = Call(request, prompt_tokens, completion_tokens, trace)
+        hold = await self._costs.reserve(call)
+        if hold.max_tokens is not None:
+            call.request = _bounded(request, max_tokens=hold.max_tokens)
+        return call, hold
+
+
+class BookedStream:
+    """A provider's stream that books its cost, however it ends."""
+
+    __slots__ = (
+        "_call",
+        "_clock",
+        "_hold",
+        "_model",
+        "_start_s",
+        "_stream",
+        "_texts",
+        "_usage",
+        "cost_usd",
+        "endpoint",
+        "headers",
+    )
+
+    def __init__(self, stream: ReplyStream, *, call: Call, hold: Hold, clock: Clock) -> None:
+        self._stream, self._call, self._clock = stream, call, clock
+        self._hold: Hold | None = hold
+        self._usage: Usage | None = None
+        self._texts: list[str] = []
+        self._model = call.request.model
+        self._start_s = clock.now()
+        self.cost_usd: float | None = None
+        self.headers: Mapping[str, str] = stream.headers
+        self.endpoint: str = getattr(stream, "endpoint", "")
+
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[Piece]:
+        api = self._call.request.api
+        try:
+            async for piece in self._stream:
+                self._usage = usage_of(api, piece) or self._usage
+                self._model = str(piece.get("model") or self._model)
+                self._texts.append(piece.text)
+                yield piece
+        finally:
+            self._book()
+
+    async def aclose(self) -> None:
+        """End the provider's stream; what was not read is booked as estimated."""
+        self._book()
+        await self._stream.aclose()
+
+    def _book(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            end_s = self._clock.now()
+            self._call.trace.add("stream", self._start_s, end_s=end_s, endpoint=self.endpoint)
+            self.cost_usd = hold.settle(
+                self._usage, model=self._model, endpoint=self.endpoint, received=self._text()
+            )
+
+    def _text(self) -> str:
+        """What has come of the answer: it is paid for, also when nobody learns the usage."""
+        return "" if self._usage is not None else "".join(self._texts)
+
+
+def _bounded(request: Request, *, max_tokens: int) -> Request:
+    """Bound the answer, under the name that the request's form has for it."""
+    names = {"chat": "max_completion_tokens", "responses": "max_output_tokens"}
+    name = names.get(request.api.value, "max_tokens")
+    return replace(request, body={**request.body, name: max_tokens}, raw=None)

@@ -1,0 +1,179 @@
+"""What every call goes through: choice of the model, cache, and what is behind; in one trace."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from perfwright.core import Clock
+from perfwright.llm.caching import CacheMode, CompletionCache, Stored
+from perfwright.llm.calling import BookedStream, Caller
+from perfwright.llm.replies import Completion, Piece, Usage
+from perfwright.llm.requests import Api, Request
+from perfwright.llm.routing import Choice, ModelChooser
+from perfwright.llm.tracing import CallTrace, TraceSink
+from perfwright.llm.transport import ReplyStream
+from perfwright.llm.wire import assemble, usage_of
+
+_OPERATIONS = {
+    Api.CHAT: "chat",
+    Api.RESPONSES: "chat",
+    Api.MESSAGES: "chat",
+    Api.EMBEDDINGS: "embeddings",
+}
+_NOTHING = Usage()
+
+
+class Pipeline:
+    """Takes requests in, hands answers out, and tells the sinks."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        *,
+        cache: CompletionCache | None,
+        router: ModelChooser | None,
+        sinks: Sequence[TraceSink],
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self.caller, self.cache = caller, cache
+        self._router, self._sinks = router, tuple(sinks)
+        self._clock, self._rng = clock, rng
+        self.requests = self.failures = 0
+
+    async def complete(self, request: Request, *, mode: CacheMode) -> Completion:
+        """Return the whole answer."""
+        trace, request, choice = self.begin(request)
+        try:
+            if self.cache is None:
+                stored, cost_usd = await self.caller.send(request, trace)
+                cached = False
+            else:
+                stored, cost_usd, cached = await self._looked_up(request, trace, mode=mode)
+        except BaseException as error:
+            self.failed(trace, error, choice=choice)
+            raise
+        completion = Completion(
+            stored.payload,
+            usage=stored.usage or _NOTHING,
+            cost_usd=cost_usd,
+            cached=cached,
+            endpoint=stored.endpoint,
+            raw=stored.raw,
+            trace=trace,
+        )
+        self.finished(trace, completion, choice=choice)
+        return completion
+
+    def begin(self, request: Request) -> tuple[CallTrace, Request, Choice | None]:
+        """Start the trace, and choose a model where the caller has not."""
+        trace = CallTrace(_OPERATIONS[request.api], start_s=self._clock.now(), rng=self._rng)
+        self.requests += 1
+        choice = None
+        if self._router is not None and not request.model:
+            try:
+                choice = self._router.choose(request)
+            except BaseException as error:
+                self.failed(trace, error, choice=None)
+                raise
+            trace.facts["route"] = choice.reason
+            request = replace(request, body={**request.body, "model": str(choice)}, raw=None)
+        trace.facts["request_model"] = request.model
+        trace.facts["labels"] = request.labels
+        return trace, request, choice
+
+    def finished(self, trace: CallTrace, completion: Completion, *, choice: Choice | None) -> None:
+        """Close the trace of a call that has its answer."""
+        if choice is not None and self._router is not None:
+            self._router.learn(choice, tokens=completion.usage.total_tokens)
+        facts = trace.facts
+        facts["model"], facts["endpoint"] = completion.model, completion.endpoint
+        facts["cached"], facts["cost_usd"] = completion.cached, completion.cost_usd
+        facts["usage"] = completion.usage
+        facts["finish_reason"] = completion.finish_reason
+        self._close(trace)
+
+    def failed(self, trace: CallTrace, error: BaseException, *, choice: Choice | None) -> None:
+        """Close the trace of a call that has none."""
+        self.failures += 1
+        if choice is not None and self._router is not None:
+            self._router.failed(choice)
+        trace.error = error
+        self._close(trace)
+
+    def now(self) -> float:
+        """Read the clock."""
+        return self._clock.now()
+
+    async def _looked_up(
+        self, request: Request, trace: CallTrace, *, mode: CacheMode
+    ) -> tuple[Stored, float | None, bool]:
+        assert self.cache is not None  # noqa: S101  asked by the caller
+        cost_usd: float | None = 0.0
+
+        async def make() -> Stored:
+            nonlocal cost_usd
+            stored, cost_usd = await self.caller.send(request, trace)
+            return stored
+
+        start_s = self._clock.now()
+        stored, cached = await self.cache.complete(request, make, mode=mode)
+        if cached:
+            trace.add("cache", start_s, end_s=self._clock.now())
+        return stored, 0.0 if cached else cost_usd, cached
+
+    def _close(self, trace: CallTrace) -> None:
+        trace.end_s = self._clock.now()
+        for sink in self._sinks:
+            sink.finished(trace)
+
+
+class PipedStream:
+    """The source of a `CompletionStream`: one streamed call on its way through the pipeline."""
+
+    def __init__(self, pipeline: Pipeline, request: Request, *, mode: CacheMode) -> None:
+        self._pipeline, self._mode = pipeline, mode
+        self.trace, self.request, self._choice = pipeline.begin(request)
+        self._booked: BookedStream | None = None
+        self.cached = False
+        self.endpoint = ""
+
+    async def open(self) -> ReplyStream:
+        """Return once the answer is on its way."""
+        pipeline, cache = self._pipeline, self._pipeline.cache
+        if cache is None:
+            stream: ReplyStream = await self._brought()
+            self.endpoint = getattr(stream, "endpoint", "")
+            return stream
+        start_s = pipeline.now()
+        shared = await cache.stream(self.request, self._brought, mode=self._mode)
+        self.cached, self.endpoint = shared.cached, shared.endpoint
+        if shared.cached:
+            self.trace.add("cache", start_s, end_s=pipeline.now())
+        return shared
+
+    def end(self, pieces: list[Piece], error: BaseException | None) -> Completion | None:
+        """Close the trace; a reader who left early has no answer, and nothing has failed."""
+        if error is not None and not isinstance(error, GeneratorExit):
+            self._pipeline.failed(self.trace, error, choice=self._choice)
+            return None
+        booked = self._booked
+        payload = assemble(self.request.api, pieces) if pieces else {}
+        completion = Completion(
+            payload,
+            usage=usage_of(self.request.api, payload) or _NOTHING,
+            cost_usd=0.0 if self.cached else (booked.cost_usd if booked is not None else None),
+            cached=self.cached,
+            endpoint=self.endpoint,
+            trace=self.trace,
+        )
+        self.trace.facts["streamed"] = True
+        self.trace.facts["is_whole"] = error is None
+        self._pipeline.finished(self.trace, completion, choice=self._choice)
+        return completion if error is None else None
+
+    async def _brought(self) -> BookedStream:
+        self._booked = await self._pipeline.caller.open(self.request, self.trace)
+        return self._booked
