@@ -25,6 +25,7 @@ COMMANDS = {
     "undo": "Take changes of the real target back.",
     "report": "Show a run again: terminal, JSON, Markdown, HTML or SQL.",
     "ledger": "List runs and changes.",
+    "gateway": "Serve language models with limits, cache and budgets, to any program.",
     "init": "Look at a project and write perfwright.toml.",
     "doctor": "Say what is installed and reachable, and how to add what is missing.",
     "demo": "Speed up a small shop's database before your eyes.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -59,11 +60,97 @@ class GoalSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     scope: str | None = None
 
 
-class LlmSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An OpenAI-compatible endpoint; its key comes from the environment only."""
+class EndpointSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One place where models are served; the order of the list is the order of preference."""
+
+    base_url: str
+    name: str = ""
+    """In errors and statistics; else the host of `base_url`."""
+    form: Literal["openai", "anthropic"] = "openai"
+    api_key_env: str | None = None
+    """The environment variable that holds its key."""
+    model: str | None = None
+    """Sent instead of the model that is asked for."""
+    models: tuple[str, ...] | None = None
+    """Calls for other models go elsewhere."""
+    requests_per_min: float | None = None
+    requests_burst: float = 0.0
+    tokens_per_min: float | None = None
+    tokens_burst: float = 0.0
+    max_concurrent: int | None = None
+
+
+class BudgetSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A hard limit on what is spent."""
+
+    name: str
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    period: str | None = None
+    """`hour`, `day`, `week`, `month` or a time such as `30m`; without one it is never refilled."""
+    labels: dict[str, str] = {}
+    per: str | None = None
+
+
+class PriceSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a model costs, in USD per million tokens."""
+
+    prompt: float
+    completion: float = 0.0
+    cached: float | None = None
+    cache_write: float | None = None
+
+
+class LlmSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Language models; keys come from the environment only."""
 
     base_url: str | None = None
+    """An endpoint, where one is enough."""
+    form: Literal["openai", "anthropic"] = "openai"
+    api_key_env: str | None = None
     model: str | None = None
+    """Where a call names none."""
+    endpoints: tuple[EndpointSection, ...] = ()
+    requests_per_s: float | None = None
+    max_concurrent: int | None = None
+    timeout: str | None = None
+    """For a whole call with its waits and retries."""
+    max_retries: int | None = None
+    hedge: bool | None = None
+    cache: bool = True
+    cache_ttl: str | None = None
+    cache_entries: int | None = None
+    redis_url: str | None = None
+    """For the second tier of the cache and limits that several processes share; no password."""
+    budgets: tuple[BudgetSection, ...] = ()
+    prices: dict[str, PriceSection] = {}
+
+
+class KeySection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A caller of the gateway: `sha256` of its secret, or `env`, a variable that holds it."""
+
+    sha256: str | None = None
+    env: str | None = None
+    models: tuple[str, ...] | None = None
+    requests_per_min: float | None = None
+    requests_burst: float = 0.0
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    period: str | None = None
+
+
+class GatewaySection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The OpenAI-compatible server."""
+
+    host: str | None = None
+    port: int | None = None
+    max_body: str | None = None
+    """Of a request, such as `32MiB`."""
+    drain: str | None = None
+    """How long it waits for open calls when it stops."""
+    workers: int = 1
+    keys: dict[str, KeySection] = {}
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -75,6 +162,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     quality: QualitySection = QualitySection()
     goal: GoalSection = GoalSection()
     llm: LlmSection = LlmSection()
+    gateway: GatewaySection = GatewaySection()
 
 
 def load_config(folder: Path) -> Config:

@@ -1,5 +1,6 @@
 """What the library's parts count, and where to show it."""
 
+from perfwright.monitoring.exposition import prometheus_text
 from perfwright.monitoring.metrics import Distribution, Kind, Measured, Metric
 from perfwright.monitoring.opentelemetry import export_opentelemetry
 from perfwright.monitoring.prometheus import export_prometheus
@@ -11,4 +12,5 @@ __all__ = [
     "Metric",
     "export_opentelemetry",
     "export_prometheus",
+    "prometheus_text",
 ]

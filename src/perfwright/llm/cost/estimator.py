@@ -1,0 +1,150 @@
+"""Token counts before the call, corrected by those that the provider reports after it."""
+
+from __future__ import annotations
+
+from perfwright.llm.cost.learned import Window
+from perfwright.llm.cost.sizes import prompt_size, text_tokens
+from perfwright.llm.replies import Usage
+from perfwright.llm.requests import Api, Request
+
+_PRIOR = 0.01  # weight of "as estimated" beside one answer
+_FADE = 0.99  # weight of the answers so far when one comes
+_ODD = 8.0  # an answer so many times off is taken for an accident
+_FEW = 8
+_ALL, _EVERY = 32, 8  # the first answers of a model are all learned from, then every eighth
+_MAX_MODELS = 256
+_COMPLETION = 256
+"""Tokens of an answer of which nothing is known."""
+
+
+class _Prompts:
+    """Least squares of relative error: tokens = a * (what is said) + b * (the form around it)."""
+
+    __slots__ = ("answers", "form", "m", "mm", "ratios", "said", "x", "xm", "xx")
+
+    def __init__(self) -> None:
+        self.said = self.form = 1.0
+        self.xx = self.mm = self.xm = self.x = self.m = 0.0
+        self.answers = 0
+        self.ratios = Window()
+
+    def tokens(self, said: float, form: float) -> float:
+        return max(0.0, self.said * said + self.form * form)
+
+    def learn(self, said: float, form: float, *, tokens: int) -> None:
+        expected = self.tokens(said, form)
+        if len(self.ratios) >= _FEW and expected > 0.0:
+            actual = min(max(tokens, expected / _ODD), expected * _ODD)
+        else:
+            actual = float(tokens)
+        x, m = said / actual, form / actual
+        self.xx = _FADE * self.xx + x * x
+        self.mm = _FADE * self.mm + m * m
+        self.xm = _FADE * self.xm + x * m
+        self.x = _FADE * self.x + x
+        self.m = _FADE * self.m + m
+        self._solve()
+        fitted = self.tokens(said, form)
+        if fitted > 0.0:
+            self.ratios.add(actual / fitted)
+
+    def _solve(self) -> None:
+        xx, mm = self.xx + _PRIOR, self.mm + _PRIOR
+        x, m = self.x + _PRIOR, self.m + _PRIOR
+        determinant = xx * mm - self.xm * self.xm
+        self.said = (x * mm - m * self.xm) / determinant
+        self.form = (m * xx - x * self.xm) / determinant
+
+
+class TokenEstimator:
+    """Learns, for each model, how long prompts and answers are. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._prompts: dict[str, _Prompts] = {}
+        self._completions: dict[tuple[str, int], Window] = {}
+
+    def prompt(self, request: Request) -> int:
+        """Estimate the prompt's tokens."""
+        said, form = prompt_size(request)
+        learned = self._prompts.get(request.model)
+        if learned is None:
+            return round(said + form)
+        tokens = learned.tokens(said, form)
+        return round(tokens * learned.ratios.middle if learned.ratios else tokens)
+
+    def prompt_spread(self, model: str) -> tuple[float, float]:
+        """Return by which factor a prompt may be longer than estimated.
+
+        The first is learned; the second is for what is not yet known: above 1 for a new model.
+        """
+        learned = self._prompts.get(model)
+        if learned is None or not learned.ratios:
+            return 1.0, 2.0
+        ratios = learned.ratios
+        spread = (2.0 * ratios.largest - ratios.middle) / ratios.middle
+        return spread, 1.5 if len(ratios) < _FEW else 1.0
+
+    def completion(self, request: Request) -> int:
+        """Return what to set aside for the answer where nothing else limits it.
+
+        That is a high value of what came so far, or else the caller's bound, or 256 tokens.
+        """
+        if request.api is Api.EMBEDDINGS:
+            return 0
+        high = self.completion_high(request)
+        most = request.max_completion_tokens
+        choices = choices_of(request)
+        if most is None:
+            return choices * (_COMPLETION if high is None else high)
+        return choices * (most if high is None else min(most, high))
+
+    def completion_high(self, request: Request) -> int | None:
+        """Return what one answer hardly exceeds, None if there was no such call yet."""
+        learned = self._completions.get(_kind(request))
+        return None if learned is None else round(learned.high)
+
+    def completion_expected(self, request: Request) -> int | None:
+        """Return the median length of such answers, None if there was none."""
+        learned = self._completions.get(_kind(request))
+        return None if learned is None else round(learned.middle)
+
+    def text(self, text: str) -> int:
+        """Estimate the tokens of a part of an answer."""
+        return round(text_tokens(text) + 0.5)
+
+    def learn(self, request: Request, usage: Usage) -> None:
+        """Take in what the provider counted."""
+        if usage.completion_tokens > 0:
+            kind = _kind(request)
+            window = self._completions.get(kind)
+            if window is None:
+                window = self._new_window(kind)
+            window.add(usage.completion_tokens / choices_of(request))
+        prompts = self._prompts.get(request.model)
+        if prompts is None:
+            prompts = self._new_prompts(request.model)
+        prompts.answers += 1
+        if usage.prompt_tokens > 0 and (prompts.answers <= _ALL or not prompts.answers % _EVERY):
+            prompts.learn(*prompt_size(request), tokens=usage.prompt_tokens)
+
+    def _new_prompts(self, model: str) -> _Prompts:
+        if len(self._prompts) >= _MAX_MODELS:
+            del self._prompts[next(iter(self._prompts))]
+        return self._prompts.setdefault(model, _Prompts())
+
+    def _new_window(self, kind: tuple[str, int]) -> Window:
+        if len(self._completions) >= 4 * _MAX_MODELS:
+            del self._completions[next(iter(self._completions))]
+        return self._completions.setdefault(kind, Window())
+
+
+def choices_of(request: Request) -> int:
+    """Return how many answers are asked for at once."""
+    choices = request.body.get("n")
+    return choices if isinstance(choices, int) and choices > 1 else 1
+
+
+def _kind(request: Request) -> tuple[str, int]:
+    """Tell apart calls by model, and by the size of the bound that the caller set."""
+    most = request.max_completion_tokens
+    return request.model, -1 if most is None else most.bit_length()

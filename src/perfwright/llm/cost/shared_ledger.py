@@ -1,0 +1,206 @@
+"""Budgets that outlive the process, or that several processes spend from."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+from perfwright.core import Clock, LimiterUnavailableError
+from perfwright.llm.cost.account import Claim, Ruling
+from perfwright.llm.cost.budget import Amounts, Budget
+from perfwright.llm.cost.ledger import Ask, Grant, Level, Payer, Watch, level_stats, refusal
+from perfwright.llm.cost.periods import Calendar, period_of
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
+_RETRIES_AT_CLOSE = 5
+
+
+class Row(NamedTuple):
+    """Where one budget's state is kept for one period."""
+
+    budget: Budget
+    value: str
+    period: int
+    ends_s: float
+    """Seconds since 1970 when the period ends, infinite if never."""
+
+    @property
+    def name(self) -> str:
+        """Tell it from all others."""
+        return f"{self.budget.name}:{self.period}:{self.value}"
+
+
+class Taken(NamedTuple):
+    """A hold as its store knows it, and what its end has to correct."""
+
+    row: Row
+    hold: str
+    amounts: Amounts
+    expected: Amounts
+
+
+class Finish(NamedTuple):
+    """The end of holds, or a charge without any."""
+
+    taken: Sequence[Taken]
+    actual: Amounts | None
+    """None: nothing was spent."""
+    charged: Sequence[Row] = ()
+
+
+class Answer(NamedTuple):
+    """What a store says to a claim on one row."""
+
+    ruling: Ruling
+    unspent: Amounts
+    taken: Amounts
+
+
+class Store(Protocol):
+    """Changes rows, all of a call at once or none, whoever else does so."""
+
+    failures: tuple[type[Exception], ...]
+    """What its methods raise when it is out of order."""
+
+    async def take(
+        self, rows: Sequence[Row], claims: Sequence[Claim], *, hold: str, ttl_s: float
+    ) -> list[Answer]:
+        """Hold on all rows if every ruling is to go; holds of the dead end after `ttl_s`."""
+
+    async def finish(self, done: Finish) -> list[Amounts]:
+        """End holds and book; returns what is now spent of each row."""
+
+    async def levels(self, rows: Sequence[Row]) -> list[tuple[Amounts, Amounts, int]]:
+        """Return what is spent, what is held, and the number of holds."""
+
+    def describe(self) -> str:
+        """Name the place."""
+
+    async def aclose(self) -> None:
+        """Let go of it."""
+
+
+class _SharedGrant:
+    __slots__ = ("_ledger", "_taken")
+
+    def __init__(self, ledger: SharedLedger, taken: Sequence[Taken]) -> None:
+        self._ledger, self._taken = ledger, taken
+
+    def settle(self, actual: Amounts) -> None:
+        self._ledger.finish(Finish(self._taken, actual))
+
+    def release(self) -> None:
+        self._ledger.finish(Finish(self._taken, None))
+
+
+class SharedLedger:
+    """Asks a store for each call. What calls took is written in the background, soon after.
+
+    While that is not written yet, what was set aside counts: others see too little left, never too
+    much. A store that cannot be reached lets no call through.
+
+    Args:
+        store: Holds the state.
+        clock: Says in which period a budget is; the same date on all machines is assumed.
+        watch: Told how a budget stands after each booking of this process.
+        hold_ttl_s: After so long a hold counts as that of a process that has died; what its call
+            was expected to take is booked. Longer than any call takes.
+    """
+
+    def __init__(
+        self, store: Store, *, clock: Clock, watch: Watch | None = None, hold_ttl_s: float = 900.0
+    ) -> None:
+        self._store, self._clock, self._watch = store, clock, watch
+        self._calendar = Calendar(clock)
+        self._hold_ttl_s = hold_ttl_s
+        self._lines: dict[str, tuple[asyncio.Lock, list[int]]] = {}
+        self._freed = asyncio.Event()
+        self._unwritten: list[Finish] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+        self._process = uuid.uuid4().hex
+        self._count = self._failed_writes = 0
+        self._rows: dict[tuple[str, str], Row] = {}
+
+    async def take(self, ask: Ask) -> Grant:
+        """Set aside what a call needs, or wait in line for it."""
+        outcome: Grant | str = self._line_of(ask) or await self._try(ask)
+        while isinstance(outcome, str):
+            outcome = await self._wait(ask, outcome)
+        return outcome
+
+    def charge(self, payers: Sequence[Payer], actual: Amounts) -> None:
+        """Book what was spent without asking."""
+        self.finish(Finish((), actual, [self._row(budget, value) for budget, value in payers]))
+
+    def finish(self, done: Finish) -> None:
+        """Write the end of a hold, in the background."""
+        self._unwritten.append(done)
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    def get_stats(self) -> dict[str, Any]:
+        """Return what of this process is not written yet; see `look` for the budgets."""
+        return {
+            "place": self._store.describe(),
+            "unwritten": len(self._unwritten),
+            "failed_writes": self._failed_writes,
+        }
+
+    async def look(self) -> dict[str, Any]:
+        """Return how the budgets stand that this process has spent from, over all processes.
+
+        Raises:
+            LimiterUnavailableError: If the store does not answer.
+        """
+        rows = list(self._rows.values())
+        try:
+            levels = await self._store.levels(rows)
+        except self._store.failures as error:
+            raise self._unavailable(error) from error
+        return {
+            f"{row.budget.name}[{row.value}]" if row.value else row.budget.name: level_stats(
+                row.budget.limits, spent=spent, held=held, holds=holds
+            )
+            for row, (spent, held, holds) in zip(rows, levels, strict=True)
+        }
+
+    async def aclose(self) -> None:
+        """Write what is not written, for some tries; what then is left ends with its hold."""
+        self._closing = True
+        self._freed.set()
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+        await self._store.aclose()
+
+    async def _try(self, ask: Ask) -> Grant | str:
+        """Take, or return the name of the row to wait for."""
+        demands = ask()
+        rows = [self._row(demand.budget, demand.value) for demand in demands]
+        claims = [demand.claim for demand in demands]
+        self._count += 1
+        hold = f"{self._process}-{self._count}"
+        try:
+            answers = await self._store.take(rows, claims, hold=hold, ttl_s=self._hold_ttl_s)
+        except self._store.failures as error:
+            raise self._unavailable(error) from error
+        except asyncio.CancelledError:
+            # Nobody knows whether it was taken; ending a hold that is not there changes nothing.
+            maybe = [Taken(row, hold, claim.most, NOT_HELD) for row, claim in zip(rows, claims, strict=True)]
+            self.finish(Finish(maybe, None))
+            raise
+        for demand, answer in zip(demands, answers, strict=True):
+            if answer.ruling is Ruling.REFUSE:
+                raise refusal(
+                    demand.budget, value=demand.value, claim=demand.claim, unspent=answer.unspent
+                )
+        for row, answer in zip(rows, answers, strict=True):
+            if answer.ruling is Ruling.WAIT:
+                return row.name
+        parts = zip(rows, answers, claims, strict=True)
+        return _SharedGrant(
+            self, [Taken(row, hold, answer.taken, claim.expected) for row, answer, claim in parts]
+        )

@@ -1,0 +1,116 @@
+"""What is sent, and what an answer's bytes hold: pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from perfwright.core import ProviderRefusedError
+from perfwright.llm.requests import Api, Request
+from perfwright.llm.wire.addresses import Form
+from perfwright.llm.wire.anthropic import request_to_messages
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def body_of(request: Request, *, form: Form, endpoint: str) -> bytes:
+    """Return the body that asks for the whole answer at once.
+
+    Raises:
+        ProviderRefusedError: If the endpoint has no such interface.
+    """
+    body = request.body
+    if form == "openai" and request.api is not Api.MESSAGES:
+        if not body.get("stream"):
+            return request.raw if request.raw is not None else encoded(body)
+        return encoded(_without(body, "stream", "stream_options"))
+    body = _translated(request, endpoint=endpoint, form=form)
+    if body is request.body and not body.get("stream"):
+        return request.raw if request.raw is not None else encoded(body)
+    return encoded(_without(body, "stream", "stream_options"))
+
+
+def stream_body_of(request: Request, *, form: Form, endpoint: str, with_usage: bool) -> bytes:
+    """Return the body that asks for a stream, which for chat is made to tell its usage.
+
+    Args:
+        request: What is asked for; its `stream` is not looked at.
+        form: What the endpoint speaks.
+        endpoint: Its name, for the error's text.
+        with_usage: Whether to add `stream_options.include_usage`, which few servers do not know.
+
+    Raises:
+        ProviderRefusedError: If the endpoint has no such interface.
+    """
+    body = _translated(request, endpoint=endpoint, form=form)
+    is_chat = request.api is Api.CHAT and form == "openai"
+    if is_chat and with_usage and not wants_usage(request):
+        options = {**(body.get("stream_options") or {}), "include_usage": True}
+        return encoded({**body, "stream": True, "stream_options": options})
+    if body is request.body and body.get("stream") is True and request.raw is not None:
+        return request.raw
+    return encoded({**body, "stream": True})
+
+
+def wants_usage(request: Request) -> bool:
+    """Tell whether the caller asked for the usage of a stream himself."""
+    options = request.body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
+def is_usage_only(piece: Mapping[str, Any]) -> bool:
+    """Tell a chat stream's piece that only brings the usage: for callers who did not ask for it."""
+    return piece.get("choices") == [] and isinstance(piece.get("usage"), dict)
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """Return `body` as JSON.
+
+    Raises:
+        TypeError: If it holds what JSON has no form for; the text names the type.
+    """
+    plain = body if isinstance(body, dict) else dict(body)
+    try:
+        return _encode(plain)
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can escape it, UTF-8 cannot hold it
+        return json.dumps(plain).encode()
+
+
+def object_in(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that `data` is; None if it is something else."""
+    try:
+        found = _decode(data)
+    except (ValueError, RecursionError):  # the latter for hostile depths
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _translated(request: Request, *, endpoint: str, form: Form) -> Mapping[str, Any]:
+    """The body in the endpoint's form."""
+    match form, request.api:
+        case "anthropic", Api.CHAT:
+            return request_to_messages(request.body)
+        case "anthropic", Api.MESSAGES:
+            return request.body
+        case "anthropic", _:
+            raise _no_such_interface(endpoint, api=request.api, form=form)
+        case _, Api.MESSAGES:
+            raise _no_such_interface(endpoint, api=request.api, form=form)
+        case _:
+            return request.body
+
+
+def _no_such_interface(endpoint: str, *, api: Api, form: Form) -> ProviderRefusedError:
+    return ProviderRefusedError(
+        endpoint=endpoint,
+        problem=f"it speaks {form}'s form, which has no {api.value}; the request was not sent",
+        code="no_such_interface",
+    )
+
+
+def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in names}

@@ -1,0 +1,14 @@
+"""Stub."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from perfwright.llm.wire.texts import Cutter
+
+
+def assemble_responses(pieces: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    raise NotImplementedError
+
+
+def split_responses(payload: Mapping[str, Any], *, cutter: Cutter) -> Iterator[dict[str, Any]]:
+    raise NotImplementedError

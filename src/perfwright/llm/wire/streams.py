@@ -1,0 +1,148 @@
+"""Streams as callers see them: what has come waits here, what has not is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from perfwright.core import ProviderTimeoutError
+from perfwright.llm.replies import Piece
+from perfwright.llm.wire.decoding import StreamDecoder
+from perfwright.llm.wire.pool import Answer
+from perfwright.llm.wire.troubles import TROUBLES
+
+DRAIN_S = 0.05
+"""How long an announced end is waited for, so that its connection can be used again."""
+
+
+class HttpStream:
+    """A response's pieces as they come.
+
+    Args:
+        answer: Its body is a stream of events; nothing of it is read yet.
+        decoder: Makes pieces of it.
+        timeout_s: Between any two pieces.
+        deadline_s: For the first piece, in the loop's time.
+        endpoint: Its name, for errors.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_deadline_s",
+        "_decoder",
+        "_endpoint",
+        "_is_over",
+        "_ready",
+        "_timeout_s",
+        "headers",
+    )
+
+    def __init__(
+        self,
+        answer: Answer,
+        *,
+        decoder: StreamDecoder,
+        timeout_s: float,
+        deadline_s: float,
+        endpoint: str,
+    ) -> None:
+        self._answer, self._decoder, self._endpoint = answer, decoder, endpoint
+        self._timeout_s, self._deadline_s = timeout_s, deadline_s
+        self.headers: Mapping[str, str] = answer.headers
+        self._ready: deque[Piece] = deque()
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        """The stream is its own iterator: it can be gone through once."""
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Return the next piece; see `ReplyStream`."""
+        if not self._ready:
+            await self._fill()
+        return self._ready.popleft()
+
+    async def aclose(self) -> None:
+        """Let go of the connection; it is used again only if the response was read to its end."""
+        self._is_over = True
+        self._ready.clear()
+        self._answer.release()
+
+    async def _fill(self) -> None:
+        """Wait for pieces.
+
+        Raises:
+            StopAsyncIteration: If there are no more.
+            ProviderError: If there should be more.
+        """
+        decoder = self._decoder
+        try:
+            async with asyncio.timeout_at(self._deadline_s):
+                while not self._ready and not self._is_over:
+                    await self._read()
+        except TimeoutError as error:
+            self._answer.release()
+            text = f"no piece of its stream came for {self._timeout_s:g} s"
+            raise ProviderTimeoutError(endpoint=self._endpoint, problem=text) from error
+        self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+        if not self._ready:
+            await self._let_go()
+            if decoder.failure is not None:
+                raise decoder.failure
+            raise StopAsyncIteration
+
+    async def _read(self) -> None:
+        """Take what has come, at least some bytes or the end."""
+        decoder = self._decoder
+        try:
+            chunk = await self._answer.read_some()
+        except TimeoutError:
+            raise
+        except TROUBLES as error:
+            self._is_over = True
+            if not decoder.is_complete:
+                decoder.failure = decoder.cut(f"its connection broke ({error})")
+                decoder.failure.__cause__ = error
+            return
+        self._ready.extend(decoder.feed(chunk) if chunk else decoder.finish())
+        self._is_over = not chunk or decoder.is_ended or decoder.failure is not None
+
+    async def _let_go(self) -> None:
+        """Give the connection back; after an announced end only the response's own is missing."""
+        if self._decoder.is_ended and not self._answer.is_read:
+            try:
+                async with asyncio.timeout(DRAIN_S):
+                    while not self._answer.is_read:
+                        await self._answer.read_some()
+            except TROUBLES:
+                pass  # nothing is missing from the answer; only the connection is not used again
+        self._answer.release()
+
+
+class ReadyStream:
+    """Pieces that are all there: from a server that does not stream, or from a store.
+
+    Args:
+        pieces: In their order.
+        headers: Of the response, names in lower case.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], *, headers: Mapping[str, str]) -> None:
+        self._pieces = iter(pieces)
+        self.headers = headers
+
+    def __aiter__(self) -> Self:
+        """The stream is its own iterator: it can be gone through once."""
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Return the next piece."""
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Forget the rest."""
+        self._pieces = iter(())

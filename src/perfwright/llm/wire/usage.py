@@ -1,0 +1,69 @@
+"""How many tokens an answer says it took, in one form whatever the provider calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from perfwright.llm.replies import Usage
+from perfwright.llm.requests import Api
+
+
+def usage_of(api: Api, payload: Mapping[str, Any]) -> Usage | None:
+    """Return the tokens that `payload` counts, or None where it has no count.
+
+    Args:
+        api: The form of `payload`.
+        payload: An answer, or that piece of a stream which carries the usage.
+    """
+    counted = payload.get("usage")
+    if not isinstance(counted, dict):
+        counted = _nested(payload)
+        if counted is None:
+            return None
+    if api is Api.MESSAGES:
+        return _messages_usage(counted)
+    return _openai_usage(counted)
+
+
+def _nested(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The usage inside an event of a stream: Responses' last, or Anthropic's first."""
+    for holder in (payload.get("response"), payload.get("message")):
+        if isinstance(holder, dict) and isinstance(holder.get("usage"), dict):
+            return dict(holder["usage"])
+    return None
+
+
+def _openai_usage(counted: Mapping[str, Any]) -> Usage:
+    """Chat and embeddings say prompt and completion, Responses input and output."""
+    get = counted.get
+    asked = get("prompt_tokens_details") or get("input_tokens_details")
+    answered = get("completion_tokens_details") or get("output_tokens_details")
+    cached = written = reasoning = 0
+    if isinstance(asked, dict):
+        cached = asked.get("cached_tokens") or 0
+        written = asked.get("cache_write_tokens") or asked.get("cache_creation_tokens") or 0
+    if isinstance(answered, dict):
+        reasoning = answered.get("reasoning_tokens") or 0
+    return Usage(
+        prompt_tokens=get("prompt_tokens") or get("input_tokens") or 0,
+        cached_tokens=cached or get("prompt_cache_hit_tokens") or 0,
+        cache_write_tokens=written,
+        completion_tokens=get("completion_tokens") or get("output_tokens") or 0,
+        reasoning_tokens=reasoning,
+    )
+
+
+def _messages_usage(counted: Mapping[str, Any]) -> Usage:
+    """Anthropic's `input_tokens` leave out what was read from its cache or written to it."""
+    read = counted.get("cache_read_input_tokens") or 0
+    written = counted.get("cache_creation_input_tokens") or 0
+    details = counted.get("output_tokens_details")
+    thinking = details.get("thinking_tokens") if isinstance(details, dict) else 0
+    return Usage(
+        prompt_tokens=(counted.get("input_tokens") or 0) + read + written,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        completion_tokens=counted.get("output_tokens") or 0,
+        reasoning_tokens=thinking or 0,
+    )

@@ -1,0 +1,85 @@
+"""Equal requests in two processes that share a tier: two clients stand for two processes here."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from benchmarks._redis import PrivateRedis
+from perfwright.cache import AdvancedCache, SqliteTier
+from perfwright.llm.caching import CompletionCache
+from tests.cache.loops import all_of, cache_on, run
+from tests.llm.caching.providers import TEXT, Provider, ask, read, text_of
+
+
+async def answer(cache: CompletionCache, provider: Provider, *, streams: bool) -> str:
+    if streams:
+        return text_of(await read(await cache.stream(ask(), provider.open)))
+    stored, _ = await cache.complete(ask(), provider.make)
+    return str(stored.payload["choices"][0]["message"]["content"])
+
+
+async def hundred(caches: list[CompletionCache], provider: Provider, *, kind: str) -> list[object]:
+    wants_stream = {
+        "plain": lambda _: False,
+        "streamed": lambda _: True,
+        "mixed": lambda number: number % 3 == 0,
+    }[kind]
+    calls = (
+        answer(caches[number % 2], provider, streams=wants_stream(number)) for number in range(100)
+    )
+    return list(await all_of(*calls))
+
+
+@pytest.mark.parametrize("kind", ["plain", "streamed", "mixed"])
+def test_a_hundred_equal_calls_of_two_processes_are_at_most_two(
+    redis_server: PrivateRedis, kind: str
+) -> None:
+    provider = Provider(takes_s=0.05, piece_s=0.005)
+
+    async def main() -> list[object]:
+        async with AsyncExitStack() as stack:
+            stores = [await stack.enter_async_context(cache_on(redis_server)) for _ in range(2)]
+            caches = [CompletionCache(store) for store in stores]
+            answers = await hundred(caches, provider, kind=kind)
+            for cache in caches:  # and what is kept now is kept for both
+                assert await answer(cache, provider, streams=True) == TEXT
+                assert await answer(cache, provider, streams=False) == TEXT
+            return answers
+
+    assert run(main()) == [TEXT] * 100
+    assert provider.calls <= 2
+
+
+def test_an_answer_survives_the_process_in_a_file(tmp_path: Path) -> None:
+    provider = Provider()
+
+    async def one_process() -> str:
+        async with AdvancedCache(tier=SqliteTier(tmp_path / "answers.db")) as store:
+            cache = CompletionCache(store)
+            text = await answer(cache, provider, streams=True)
+            await cache.aclose()  # at once: what came to its end is stored nevertheless
+            return text
+
+    assert [asyncio.run(one_process()) for _ in range(3)] == [TEXT] * 3
+    assert provider.calls == 1
+
+
+def test_a_stream_whose_reader_leaves_gives_its_lease_back(redis_server: PrivateRedis) -> None:
+    held, other = Provider(gate=asyncio.Event()), Provider()
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            stores = [await stack.enter_async_context(cache_on(redis_server)) for _ in range(2)]
+            here, there = (CompletionCache(store) for store in stores)
+            stream = await here.stream(ask(), held.open)
+            waiting = asyncio.create_task(answer(there, other, streams=True))
+            await asyncio.sleep(0.02)
+            await stream.aclose()
+            assert await waiting == TEXT
+
+    run(main())
+    assert (held.closed, other.calls) == (1, 1)
