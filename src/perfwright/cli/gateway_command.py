@@ -136,7 +136,9 @@ async def _serve(
     gc.freeze()  # what was loaded until now is never garbage: collections need not look at it
     try:
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(stop_with_parent(parent, stop, clock)) if parent else None
+            watching = (
+                group.create_task(stop_with_parent(parent, stop, clock=clock)) if parent else None
+            )
             cut = await serve(
                 gateway,
                 settings=plan.settings,

@@ -115,7 +115,10 @@ def build_keys(
     Raises:
         ConfigError: If a key has no secret, two, or one that is too short.
     """
-    keys = [_key(name, each, environment, workers) for name, each in sections.items()]
+    keys = [
+        _key(name, each, environment=environment, workers=workers)
+        for name, each in sections.items()
+    ]
     for pair in filter(None, (part.strip() for part in environment.get(KEYS, "").split(","))):
         name, found, secret = pair.partition("=")
         if not found or not name.strip():
@@ -145,7 +148,7 @@ def build_key_budgets(sections: Mapping[str, KeySection]) -> list[Budget]:
 
 
 def _key(
-    name: str, section: KeySection, environment: Mapping[str, str], workers: int
+    name: str, section: KeySection, *, environment: Mapping[str, str], workers: int
 ) -> GatewayKey:
     field = f"gateway.keys.{name}"
     if (section.sha256 is None) == (section.env is None):

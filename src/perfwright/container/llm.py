@@ -94,7 +94,9 @@ class LlmSetup:
         told = self.base_url or self.environment.get(BASE_URL)
         share = 1.0 if redis_url(self.section, self.environment) else self.share
         if self.section.endpoints and not told:
-            return [_endpoint(each, self.environment, share) for each in self.section.endpoints]
+            return [
+                _endpoint(each, self.environment, share=share) for each in self.section.endpoints
+            ]
         place = place_of(self.section, self.environment, base_url=self.base_url)
         if place is None:
             raise ConfigError(field="llm.base_url", value=None, problem=_NOWHERE)
@@ -133,19 +135,21 @@ class LlmSetup:
 
         checked_url(place.base_url, field="llm.base_url")
         section, environment = self.section, self.environment
-        key = environment.get(API_KEY) or _named_key(section.api_key_env, environment, "llm")
+        key = environment.get(API_KEY) or _named_key(section.api_key_env, environment, where="llm")
         if key is None and place.was_told:
             key = environment.get(f"{_OF_FORM[place.form]}_API_KEY")
         return Endpoint(
             base_url=place.base_url,
             api_key=key,
             form=place.form,
-            requests=_rate(section.requests_per_s, 0.0, share),
+            requests=_rate(section.requests_per_s, burst=0.0, share=share),
             max_concurrent=_part(section.max_concurrent, share),
         )
 
 
-def _endpoint(section: EndpointSection, environment: Mapping[str, str], share: float) -> Endpoint:
+def _endpoint(
+    section: EndpointSection, environment: Mapping[str, str], *, share: float
+) -> Endpoint:
     from perfwright.llm.endpoints import Endpoint
 
     name = section.name or urlsplit(section.base_url).hostname or "default"
@@ -153,12 +157,12 @@ def _endpoint(section: EndpointSection, environment: Mapping[str, str], share: f
     return Endpoint(
         name=name,
         base_url=section.base_url,
-        api_key=_named_key(section.api_key_env, environment, f"llm.endpoints {name}"),
+        api_key=_named_key(section.api_key_env, environment, where=f"llm.endpoints {name}"),
         form=section.form,
         model=section.model,
         models=section.models,
-        requests=_rate_per_min(section.requests_per_min, section.requests_burst, share),
-        tokens=_rate_per_min(section.tokens_per_min, section.tokens_burst, share),
+        requests=_rate_per_min(section.requests_per_min, burst=section.requests_burst, share=share),
+        tokens=_rate_per_min(section.tokens_per_min, burst=section.tokens_burst, share=share),
         max_concurrent=_part(section.max_concurrent, share),
     )
 
@@ -284,7 +288,7 @@ def checked_url(url: str, *, field: str) -> None:
         raise ConfigError(field=field, value=url, problem=problem)
 
 
-def _named_key(variable: str | None, environment: Mapping[str, str], where: str) -> str | None:
+def _named_key(variable: str | None, environment: Mapping[str, str], *, where: str) -> str | None:
     if variable is None:
         return None
     if not (key := environment.get(variable)):
@@ -293,7 +297,7 @@ def _named_key(variable: str | None, environment: Mapping[str, str], where: str)
     return key
 
 
-def _rate(per_s: float | None, burst: float, share: float) -> Rate | None:
+def _rate(per_s: float | None, *, burst: float, share: float) -> Rate | None:
     """Return a part of a rate; a burst stays at least 1, or nothing would ever get through."""
     from perfwright.limits import Rate
 
@@ -303,8 +307,8 @@ def _rate(per_s: float | None, burst: float, share: float) -> Rate | None:
     return Rate(whole.per_s * share, max(1.0, whole.burst * share))
 
 
-def _rate_per_min(per_min: float | None, burst: float, share: float) -> Rate | None:
-    return _rate(None if per_min is None else per_min / 60.0, burst, share)
+def _rate_per_min(per_min: float | None, *, burst: float, share: float) -> Rate | None:
+    return _rate(None if per_min is None else per_min / 60.0, burst=burst, share=share)
 
 
 def _part(count: int | None, share: float) -> int | None:

@@ -351,16 +351,7 @@ class OptimizedLLMAdapter:
         labels: Mapping[str, str] | None = None,
         **params: Any,
     ) -> Request:
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": messages}]
-        if not messages or not all(isinstance(message, Mapping) for message in messages):
-            raise ConfigError(
-                field="messages",
-                value=messages,
-                problem="give a text, or a list of dictionaries "
-                'such as {"role": "user", "content": "..."}',
-            )
-        body = {"model": model or self._model, "messages": list(messages), **params}
+        body = {"model": model or self._model, "messages": _conversation(messages), **params}
         return Request(
             body=body, priority=priority, timeout_s=timeout_s, labels=labels or self._labels
         )
@@ -368,6 +359,20 @@ class OptimizedLLMAdapter:
     def _streamed(self, request: Request, *, mode: CacheMode) -> CompletionStream:
         source = PipedStream(self._pipeline, request, mode=mode)
         return CompletionStream(source, request=request, trace=source.trace)
+
+
+def _conversation(messages: Messages) -> list[Mapping[str, Any]]:
+    conversation: object = messages
+    if isinstance(messages, str):
+        conversation = [{"role": "user", "content": messages}]
+    if (
+        messages
+        and isinstance(conversation, Sequence)
+        and all(isinstance(message, Mapping) for message in conversation)
+    ):
+        return list(conversation)
+    problem = 'give a text, or a list of messages such as {"role": "user", "content": "..."}'
+    raise ConfigError(field="messages", value=messages, problem=problem)
 
 
 def _endpoint(

@@ -12,7 +12,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def prometheus_text(metrics: Iterable[Metric]) -> str:
-    """Write metrics in Prometheus's text format, version 0.0.4; the names are `export_prometheus`'s.
+    """Write metrics in Prometheus's text format 0.0.4, under the names of `export_prometheus`.
 
     Metrics of one name are brought together, in the order in which the names first come.
     """
@@ -35,24 +35,24 @@ def _family(name: str, family: list[Metric]) -> Iterator[str]:
     for metric in family:
         match metric.value:
             case Distribution() as spread:
-                yield from _distribution(name, spread, metric)
+                yield from _distribution(name, spread, metric=metric)
             case number:
-                yield _sample(shown, metric.labels, number)
+                yield _sample(shown, metric.labels, value=number)
 
 
-def _distribution(name: str, spread: Distribution, metric: Metric) -> Iterator[str]:
+def _distribution(name: str, spread: Distribution, *, metric: Metric) -> Iterator[str]:
     labels = metric.labels
     for quantile, value in spread.quantiles.items():
-        yield _sample(name, {**labels, "quantile": str(quantile)}, value)
+        yield _sample(name, {**labels, "quantile": str(quantile)}, value=value)
     if metric.kind == "histogram":
         for bound, count in spread.buckets.items():
-            yield _sample(f"{name}_bucket", {**labels, "le": str(bound)}, count)
-        yield _sample(f"{name}_bucket", {**labels, "le": "+Inf"}, spread.count)
-    yield _sample(f"{name}_count", labels, spread.count)
-    yield _sample(f"{name}_sum", labels, spread.total)
+            yield _sample(f"{name}_bucket", {**labels, "le": str(bound)}, value=count)
+        yield _sample(f"{name}_bucket", {**labels, "le": "+Inf"}, value=spread.count)
+    yield _sample(f"{name}_count", labels, value=spread.count)
+    yield _sample(f"{name}_sum", labels, value=spread.total)
 
 
-def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
+def _sample(name: str, labels: Mapping[str, str], *, value: float) -> str:
     inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in sorted(labels.items()))
     return f"{name}{{{inside}}} {_number(value)}\n" if inside else f"{name} {_number(value)}\n"
 

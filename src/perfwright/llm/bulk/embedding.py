@@ -79,7 +79,7 @@ class EmbeddingQueue:
             model: The provider's name of it.
             labels: Who pays.
             priority: Of this call among those that wait.
-            **options: More fields of the request's body, such as `dimensions`.
+            **options: More fields of the request's body, such as `dimensions`; None leaves one out.
 
         Returns:
             What the provider would have answered to this call alone: `data` holds one embedding
@@ -94,7 +94,8 @@ class EmbeddingQueue:
             raise ConfigError(field="texts", value=texts, problem="must hold at least one input")
         self._counts["calls"] += 1
         self._counts["inputs"] += len(inputs)
-        call = EmbedCall(inputs, fields={"model": model, **options}, labels=labels or {})
+        given = {name: value for name, value in options.items() if value is not None}
+        call = EmbedCall(inputs, fields={"model": model, **given}, labels=labels or {})
         answer: Completion = await self._batcher.submit(call, priority, timeout=math.inf)
         return answer
 

@@ -181,7 +181,7 @@ def _least_loss(waiting: Iterable[_Node]) -> _Node:
 
 
 def _nodes(ordered: Sequence[Blocks], places: Sequence[int]) -> dict[_Node, None]:
-    """Return the longest beginnings that prompts share with any other, sorted; each has a prompt."""
+    """Return the longest beginnings that prompts share, sorted; each is that of some prompt."""
     if not ordered:
         return {}
     lengths = [*_shared_lengths(ordered), 0]

@@ -7,6 +7,8 @@ from perfwright.llm.cost.control import CostControl, Hold
 from perfwright.llm.cost.estimator import TokenEstimator
 from perfwright.llm.cost.price import Price, PriceTier
 from perfwright.llm.cost.prices import Prices
+from perfwright.llm.cost.redis_store import in_redis
+from perfwright.llm.cost.sqlite_store import in_sqlite
 
 __all__ = [
     "Budget",
@@ -18,4 +20,6 @@ __all__ = [
     "PriceTier",
     "Prices",
     "TokenEstimator",
+    "in_redis",
+    "in_sqlite",
 ]

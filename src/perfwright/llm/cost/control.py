@@ -20,6 +20,7 @@ from perfwright.llm.requests import Request
 from perfwright.llm.transport import Call
 from perfwright.monitoring import Metric
 
+MakeLedger = Callable[[Clock, Watch | None], Ledger]
 _NO_LABELS: Mapping[str, str] = {}
 
 
@@ -88,7 +89,7 @@ class CostControl:
         budgets: All those that cover a call must be able to pay for it.
         base_urls: Address of each endpoint by name: a model's price depends on who sells it.
         make_ledger: Keeps the budgets somewhere else, such as
-            `lambda watch: RedisLedger(client, watch=watch)`; by default in this process.
+            `in_redis(client)` or `in_sqlite(path)`; by default in this process.
         on_threshold: Called once when a budget passes each of `thresholds`.
         thresholds: Parts of a budget, above 0 to 1.
         strict_max_tokens: The bound that calls without one get from a strict budget.
@@ -105,7 +106,7 @@ class CostControl:
         prices: Prices | None = None,
         budgets: Sequence[Budget] = (),
         base_urls: Mapping[str, str] | None = None,
-        make_ledger: Callable[[Watch | None], Ledger] | None = None,
+        make_ledger: MakeLedger | None = None,
         on_threshold: OnThreshold | None = None,
         thresholds: Sequence[float] = (0.8, 1.0),
         strict_max_tokens: int = 4_096,
@@ -125,7 +126,9 @@ class CostControl:
         self.book = CostBook(max_values=max_values)
         self._alerts = Alerts(on_threshold, thresholds=thresholds) if on_threshold else None
         watch = self._alerts.watch if self._alerts else None
-        self._ledger = make_ledger(watch) if make_ledger else LocalLedger(clock=clock, watch=watch)
+        if make_ledger is None:
+            make_ledger = _in_memory
+        self._ledger = make_ledger(clock, watch)
         self._needs = Needs(
             self._estimator, price_of=self._dearest, strict_max_tokens=strict_max_tokens
         )
@@ -250,6 +253,10 @@ class CostControl:
         found = [self._prices.of(model, base_url=url) for url in self._urls]
         priced = [price for price in found if price is not None]
         return max(priced, key=lambda price: price.prompt + price.completion, default=None)
+
+
+def _in_memory(clock: Clock, watch: Watch | None) -> Ledger:
+    return LocalLedger(clock=clock, watch=watch)
 
 
 def _value(budget: Budget, labels: Mapping[str, str]) -> str:

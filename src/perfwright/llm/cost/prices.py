@@ -44,9 +44,9 @@ class Prices:
         self._clock = clock if clock is not None else SystemClock()
         self._overrides: dict[str, Price | str] = {}
         for name, written in (overrides or {}).items():
-            if not isinstance(written, Price | str):
-                written = Price.parse(written, name=name)
-            self._overrides[name.strip().lower()] = written
+            is_ready = isinstance(written, Price | str)
+            price = written if is_ready else Price.parse(written, name=name)
+            self._overrides[name.strip().lower()] = price
         self._catalogue = Catalogue() if catalogue else None
         self._known: dict[tuple[str, str, str | None], Price | None] = {}
         self._until_s = float("-inf")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from perfwright.core import Clock, LimiterUnavailableError
-from perfwright.llm.cost.account import Claim, Ruling
+from perfwright.llm.cost.account import NOTHING, Claim, Ruling
 from perfwright.llm.cost.budget import Amounts, Budget
 from perfwright.llm.cost.ledger import Ask, Grant, Level, Payer, Watch, level_stats, refusal
 from perfwright.llm.cost.periods import Calendar, period_of
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _RETRIES_AT_CLOSE = 5
+_MAX_ROWS = 100_000
 
 
 class Row(NamedTuple):
@@ -38,8 +38,8 @@ class Taken(NamedTuple):
 
     row: Row
     hold: str
-    amounts: Amounts
     expected: Amounts
+    """Was booked if the hold has ended by itself, and is taken back then."""
 
 
 class Finish(NamedTuple):
@@ -56,7 +56,6 @@ class Answer(NamedTuple):
 
     ruling: Ruling
     unspent: Amounts
-    taken: Amounts
 
 
 class Store(Protocol):
@@ -96,6 +95,16 @@ class _SharedGrant:
         self._ledger.finish(Finish(self._taken, None))
 
 
+class _Line:
+    """Those of this process that wait for one row; the lock lets them go in their order."""
+
+    __slots__ = ("head", "size")
+
+    def __init__(self) -> None:
+        self.head = asyncio.Lock()
+        self.size = 0
+
+
 class SharedLedger:
     """Asks a store for each call. What calls took is written in the background, soon after.
 
@@ -116,7 +125,7 @@ class SharedLedger:
         self._store, self._clock, self._watch = store, clock, watch
         self._calendar = Calendar(clock)
         self._hold_ttl_s = hold_ttl_s
-        self._lines: dict[str, tuple[asyncio.Lock, list[int]]] = {}
+        self._lines: dict[str, _Line] = {}
         self._freed = asyncio.Event()
         self._unwritten: list[Finish] = []
         self._writer: asyncio.Task[None] | None = None
@@ -189,8 +198,7 @@ class SharedLedger:
             raise self._unavailable(error) from error
         except asyncio.CancelledError:
             # Nobody knows whether it was taken; ending a hold that is not there changes nothing.
-            maybe = [Taken(row, hold, claim.most, NOT_HELD) for row, claim in zip(rows, claims, strict=True)]
-            self.finish(Finish(maybe, None))
+            self.finish(Finish([Taken(row, hold, NOTHING) for row in rows], None))
             raise
         for demand, answer in zip(demands, answers, strict=True):
             if answer.ruling is Ruling.REFUSE:
@@ -200,7 +208,88 @@ class SharedLedger:
         for row, answer in zip(rows, answers, strict=True):
             if answer.ruling is Ruling.WAIT:
                 return row.name
-        parts = zip(rows, answers, claims, strict=True)
         return _SharedGrant(
-            self, [Taken(row, hold, answer.taken, claim.expected) for row, answer, claim in parts]
+            self,
+            [Taken(row, hold, claim.expected) for row, claim in zip(rows, claims, strict=True)],
+        )
+
+    def _line_of(self, ask: Ask) -> str | None:
+        """Return the row that others wait for and this call needs too, if there is one."""
+        if not self._lines:
+            return None
+        rows = (self._row(demand.budget, demand.value) for demand in ask())
+        return next((row.name for row in rows if row.name in self._lines), None)
+
+    async def _wait(self, ask: Ask, name: str) -> Grant | str:
+        """Stand in the line of a row, and at its head ask again and again.
+
+        Other processes do not say when they have settled, this one does.
+        """
+        line = self._lines.setdefault(name, _Line())
+        line.size += 1
+        try:
+            async with line.head:
+                pause_s = _FIRST_PAUSE_S
+                while True:
+                    self._freed.clear()
+                    outcome = await self._try(ask)
+                    if outcome != name:
+                        return outcome
+                    await self._pause(pause_s)
+                    pause_s = min(2.0 * pause_s, _LONGEST_PAUSE_S)
+        finally:
+            line.size -= 1
+            if not line.size:
+                del self._lines[name]
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._freed.wait()
+        except TimeoutError:
+            pass
+
+    async def _write(self) -> None:
+        """Write until nothing is left; a store that is away is tried again."""
+        pause_s = _FIRST_PAUSE_S
+        tries_left = _RETRIES_AT_CLOSE
+        while self._unwritten and tries_left:
+            done = self._unwritten[0]
+            try:
+                spent = await self._store.finish(done)
+            except self._store.failures:
+                self._failed_writes += 1
+                tries_left -= self._closing
+                await self._clock.sleep(pause_s)
+                pause_s = min(2.0 * pause_s, 10.0 * _LONGEST_PAUSE_S)
+                continue
+            pause_s = _FIRST_PAUSE_S
+            del self._unwritten[0]
+            self._freed.set()
+            self._tell(done, spent)
+        self._writer = None
+
+    def _tell(self, done: Finish, spent: Sequence[Amounts]) -> None:
+        if self._watch is None or done.actual is None:
+            return
+        rows = [*(taken.row for taken in done.taken), *done.charged]
+        for row, amounts in zip(rows, spent, strict=True):
+            self._watch(Level(row.budget, row.value, amounts, row.period))
+
+    def _row(self, budget: Budget, value: str) -> Row:
+        key = budget.name, value
+        row = self._rows.get(key)
+        if row is None or self._calendar.now() >= row.ends_s:
+            period = period_of(budget, self._calendar.now())
+            if len(self._rows) >= _MAX_ROWS:
+                self._rows.clear()
+            row = self._rows[key] = Row(budget, value, period.number, period.ends_s)
+        return row
+
+    def _unavailable(self, error: Exception) -> LimiterUnavailableError:
+        problem = (
+            f"{type(error).__name__}: {error}. No call is made while nobody knows what is left"
+        )
+        return LimiterUnavailableError(
+            limit="budgets", place=self._store.describe(), problem=problem
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from perfwright.limits import Rate
 
@@ -27,10 +28,24 @@ _KEPT = 2_048
 """Requests remembered; a fit takes about 1 ms for each thousand."""
 _EPISODES = 4
 _ROUNDS = 16
-_GOOD_ENOUGH = 0.1
-"""A fit that one request more or less changes by a larger share is left for the next episode."""
+_GOOD_ENOUGH = 1.0
+"""A fit that one request more or less would change by a larger share says nothing."""
 _STEADY_S = 8.0
-"""After a fit it takes so long, and longer where pauses are long, to get back to the fitted rate."""
+_PAUSES = 20.0
+"""After a fit it takes at most so long, and so many pauses, to get back to the fitted rate; less
+where the fit is from a shorter time, since it is then worth less than the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A token bucket that would have accepted and refused the same."""
+
+    per_s: float
+    size: float
+    error_ratio: float
+    """What one request more or less would have changed of the rate, as a share of it."""
+    span_s: float
+    """Seconds that it was made from."""
 
 
 class RateLearner:
@@ -53,10 +68,9 @@ class RateLearner:
         self._known_s = -math.inf
         self._base: float | None = None
         self._fitted = False
-        self._margin = 0.0
+        self._error_ratio = 0.0
         self._steady_s = _STEADY_S
         self._since = 0  # requests accepted since the last episode
-        self._accepted = 0
 
     def sent(self, now_s: float) -> None:
         """A request goes out; it counts as accepted unless it turns out to have been refused."""
@@ -70,9 +84,9 @@ class RateLearner:
         place = bisect.bisect_left(self._sent_s, sent_s)
         if place < len(self._sent_s) and self._sent_s[place] == sent_s:
             del self._sent_s[place]
-            self._since -= 1
         if sent_s <= self._known_s:
             return  # it was on its way when the episode became known
+        self._since -= 1
         self._known_s = now_s
         self.episodes += 1
         self._episodes_s.append(sent_s)
@@ -102,30 +116,29 @@ class RateLearner:
         """A little below the fitted rate at first, at it in good time, then ever faster above."""
         steps = self._since / ((self._base or 1.0) * self._steady_s)
         if steps <= 1.0:
-            return 1.0 - self._margin * (1.0 - steps)
-        return math.exp(min(5.0, 0.05 * (steps - 1.0) ** 2))
+            return 1.0 - min(0.3, 0.01 + 0.5 * self._error_ratio) * (1.0 - steps)
+        return math.exp(min(3.0, (0.05 + self._error_ratio) * (steps - 1.0) ** 2))
 
     def _conclude(self, pause_s: float) -> None:
         """Draw the conclusion from an episode."""
-        self._steady_s = _STEADY_S + 20.0 * pause_s
         del self._episodes_s[:-_EPISODES]
         fit = self._fit()
-        self._fitted = fit is not None
         if fit is not None:
-            self._base, self.burst, error_ratio = fit
-            self._margin = 0.01 + error_ratio
-        elif self._base is None:
-            self._base = 0.6 * self._first_guess()
+            self._fitted = True
+            self._base, self.burst, self._error_ratio = fit.per_s, fit.size, fit.error_ratio
+            longest_s = _STEADY_S + _PAUSES * pause_s
+            self._steady_s = min(longest_s, max(fit.span_s, 5.0 / fit.per_s))
         else:
-            self._base = 0.6 * self._sought()
+            before = self._first_guess() if self._base is None else self._sought()
+            self._fitted = False
+            self._base = 0.6 * before
 
-    def _fit(self) -> tuple[float, float, float] | None:
-        if len(self._episodes_s) == 1:
-            size = self.ceiling.burst if self.ceiling is not None else None
-            fit = fitted(self._sent_s, self._episodes_s, size=size)
-        else:
-            fit = fitted(self._sent_s, self._episodes_s)
-        return fit if fit is not None and fit[2] <= _GOOD_ENOUGH else None
+    def _fit(self) -> Fit | None:
+        size = None
+        if len(self._episodes_s) == 1 and self.ceiling is not None:
+            size = self.ceiling.burst
+        fit = fitted(self._sent_s, self._episodes_s, size=size)
+        return fit if fit is not None and fit.error_ratio <= _GOOD_ENOUGH else None
 
     def _first_guess(self) -> float:
         end_s = self._episodes_s[-1]
@@ -140,8 +153,8 @@ class RateLearner:
 
 def fitted(
     sent_s: Sequence[float], refused_s: Sequence[float], *, size: float | None = None
-) -> tuple[float, float, float] | None:
-    """Return rate, size and the rate's error as a ratio, or None if they cannot be told.
+) -> Fit | None:
+    """Return the bucket that explains what was accepted and refused, or None if many would.
 
     Args:
         sent_s: When each accepted request was sent, ascending.
@@ -171,7 +184,12 @@ def fitted(
             high = middle
     slope = (excess(0.9 * high) - excess(high)) / 0.1  # requests that a change of 100 % makes
     error_ratio = 1.0 / slope if slope > 0.0 else math.inf
-    return high, max(1.0, backlogs(sent_s, refused_s, high)[-1]), error_ratio
+    return Fit(
+        per_s=high,
+        size=max(1.0, backlogs(sent_s, refused_s, high)[-1]),
+        error_ratio=error_ratio,
+        span_s=span_s,
+    )
 
 
 def _bracket(excess: Callable[[float], float], *, mean: float) -> tuple[float, float]:

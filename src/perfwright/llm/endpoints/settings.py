@@ -55,7 +55,7 @@ class CallSettings:
     retry_floor_per_s: float = 2.0
     """... and so many a second besides, 20 at once, so that a small job may retry. A retry beyond
     waits for its turn."""
-    backoff_s: float = 0.25
+    backoff_s: float = 0.1
     """Before the first retry it waits for 0 up to so long, evenly drawn; each time up to twice as
     long."""
     max_backoff_s: float = 8.0
@@ -72,8 +72,6 @@ class CallSettings:
     """A call goes to the next endpoint if a 429 stops the preferred one for longer than this."""
     headroom_ratio: float = 0.01
     """This share of each rate is left unspent: requests do not travel equally fast."""
-    learn_limits: bool = True
-    """From headers and 429s; False: only what the endpoints declare, and pauses after 429s."""
     hedge: bool | HedgeSettings = True
 
     def __post_init__(self) -> None:

@@ -77,7 +77,7 @@ class Connection(web.RequestHandler):
         finally:
             self.is_busy, self.seen_s = False, self._now()
 
-    def handle_error(
+    def handle_error(  # noqa: PLR0917 - aiohttp's
         self,
         request: web.BaseRequest,
         status: int = 500,
@@ -194,7 +194,7 @@ class GatewayServer(web.Server):
             reading_s is not None and now_s - reading_s > patience.write_timeout_s
         )
 
-    def _request(
+    def _request(  # noqa: PLR0917 - aiohttp's
         self,
         message: RawRequestMessage,
         payload: StreamReader,

@@ -103,7 +103,7 @@ class Gateway:
         if request.method != "POST":
             return _wrong_method(request.method, allowed="POST, OPTIONS", api=api)
         try:
-            answer = await self._call(request, api, seen)
+            answer = await self._call(request, seen, api=api)
         except StreamBrokenError:
             raise
         except Exception as error:  # the boundary to a caller in another program
@@ -141,7 +141,7 @@ class Gateway:
     # --- Calls ------------------------------------------------------------------------------------
 
     async def _call(
-        self, request: web.BaseRequest, api: Api, seen: Seen
+        self, request: web.BaseRequest, seen: Seen, *, api: Api
     ) -> web.StreamResponse | Problem:
         if self.counts.in_flight > self._settings.max_in_flight:
             return _FULL
@@ -158,12 +158,12 @@ class Gateway:
         body = decode(raw)
         if isinstance(body, Problem):
             return body
-        asked = self._request(request, api, key=key, body=body, raw=raw)
+        asked = self._request(request, api=api, key=key, body=body, raw=raw)
         if isinstance(asked, Problem):
             return asked
         seen.model = asked.model
         if body.get("stream") and api is not Api.EMBEDDINGS:
-            return await self._stream(request, asked, seen)
+            return await self._stream(request, seen, asked=asked)
         done = await self._runtime.send(asked)
         seen.take(done)
         return answers.completion_response(done)
@@ -171,8 +171,8 @@ class Gateway:
     def _request(
         self,
         request: web.BaseRequest,
-        api: Api,
         *,
+        api: Api,
         key: GatewayKey | None,
         body: dict[str, Any],
         raw: bytes,
@@ -195,7 +195,7 @@ class Gateway:
         return asked
 
     async def _stream(
-        self, request: web.BaseRequest, asked: Request, seen: Seen
+        self, request: web.BaseRequest, seen: Seen, *, asked: Request
     ) -> web.StreamResponse:
         stream: PieceStream = await self._runtime.open(asked)
         async with aclosing(stream):
@@ -203,7 +203,7 @@ class Gateway:
             seen.take(stream.completion)
             return response
 
-    def _identify(self, request: web.BaseRequest) -> GatewayKey | None | Problem:
+    def _identify(self, request: web.BaseRequest) -> GatewayKey | Problem | None:
         if not len(self._keys):
             return refuse_web_page(request.headers)
         return self._keys.identify(secret_of(request.headers)) or NO_KEY

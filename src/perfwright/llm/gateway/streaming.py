@@ -10,7 +10,7 @@ from perfwright.llm.gateway import answers
 from perfwright.llm.gateway.problems import problem_of
 from perfwright.llm.gateway.runtime import PieceStream
 from perfwright.llm.replies import Piece
-from perfwright.llm.requests import Request
+from perfwright.llm.requests import Api, Request
 
 
 class StreamBrokenError(ConnectionError):
@@ -37,23 +37,18 @@ async def send_pieces(
         response.force_close()
     await response.prepare(request)
     try:
-        await _pass_on(response, first, pieces, asked=asked)
+        await _pass_on(response, pieces, first=first, api=asked.api)
     except ConnectionError:
         raise
-    except Exception as error:  # noqa: BLE001 - the boundary to a caller in another program
+    except Exception as error:  # the boundary to a caller in another program
         await response.write(answers.error_event(problem_of(error), asked.api))
         raise StreamBrokenError(str(error)) from error
     return response
 
 
 async def _pass_on(
-    response: web.StreamResponse,
-    first: Piece | None,
-    pieces: AsyncIterator[Piece],
-    *,
-    asked: Request,
+    response: web.StreamResponse, pieces: AsyncIterator[Piece], *, first: Piece | None, api: Api
 ) -> None:
-    api = asked.api
     if first is not None:
         await response.write(answers.event(first, api))
     async for piece in pieces:

@@ -101,7 +101,7 @@ class Workers:
                 os.kill(pid, number)
 
 
-async def stop_with_parent(parent: int, stop: Stop, clock: Clock) -> None:
+async def stop_with_parent(parent: int, stop: Stop, *, clock: Clock) -> None:
     """Stop when the parent is gone: a worker nobody commands would go on with an old setup."""
     while os.getppid() == parent:
         await clock.sleep(_WATCH_S)

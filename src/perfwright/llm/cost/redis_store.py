@@ -1,0 +1,123 @@
+"""Budgets in Redis, for processes on many machines: one script call for each step."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from perfwright.core import Clock, MissingExtraError
+from perfwright.llm.cost.account import Claim, Ruling
+from perfwright.llm.cost.budget import Amounts
+from perfwright.llm.cost.ledger import Ledger, Watch
+from perfwright.llm.cost.shared_ledger import Answer, Finish, Row, SharedLedger
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis, RedisCluster
+
+_RULINGS = (Ruling.GO, Ruling.WAIT, Ruling.REFUSE)
+_KEPT_AFTER_S = 86_400.0  # a period's sums, for calls that end after it
+
+
+def in_redis(
+    client: Redis | RedisCluster,
+    *,
+    key: str = "perfwright:budgets",
+    hold_ttl_s: float = 900.0,
+    timeout_s: float = 1.0,
+) -> Callable[[Clock, Watch | None], Ledger]:
+    """Keep budgets in Redis, for all processes that name the same key: `make_ledger=in_redis(r)`.
+
+    The budgets of one name must be the same in all of them. Where they must survive a restart of
+    the server, let it write its data to disk.
+
+    Args:
+        client: A `redis.asyncio` client.
+        key: Begins the names of all keys.
+        hold_ttl_s: See `SharedLedger`.
+        timeout_s: Redis that takes longer does not answer; calls are then not made.
+
+    Raises:
+        MissingExtraError: If redis-py is not installed.
+    """
+    store = _RedisStore(client, key=key, timeout_s=timeout_s)
+    return lambda clock, watch: SharedLedger(store, clock=clock, watch=watch, hold_ttl_s=hold_ttl_s)
+
+
+class _RedisStore:
+    def __init__(self, client: Redis | RedisCluster, *, key: str, timeout_s: float) -> None:
+        try:
+            from redis.exceptions import NoScriptError, RedisError
+        except ImportError as error:
+            raise MissingExtraError(feature="in_redis", extra="redis") from error
+        self.failures: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+        self._no_script = NoScriptError
+        self._client: Any = client
+        self._key, self._timeout_s = key, timeout_s
+
+    async def take(
+        self, rows: Sequence[Row], claims: Sequence[Claim], *, hold: str, ttl_s: float
+    ) -> list[Answer]:
+        arguments: list[object] = [hold, round(ttl_s * 1_000), 0]
+        for row, (most, alone, expected) in zip(rows, claims, strict=True):
+            limits = row.budget.limits
+            arguments += [_forgotten_ms(row), *limits, *most, *alone, *expected]
+        reply = await self._run("take", rows, arguments=arguments)
+        answers = []
+        for at in range(0, len(reply), 4):
+            pico, tokens, calls, ruling = map(int, reply[at : at + 4])
+            answers.append(Answer(_RULINGS[ruling], Amounts(pico, tokens, calls)))
+        return answers
+
+    async def finish(self, done: Finish) -> list[Amounts]:
+        rows = [*(taken.row for taken in done.taken), *done.charged]
+        hold = done.taken[0].hold if done.taken else ""
+        actual = done.actual or Amounts(0, 0, 0)
+        arguments: list[object] = [hold, int(done.actual is not None), len(done.taken)]
+        for taken in done.taken:
+            arguments += [_forgotten_ms(taken.row), *actual, *taken.expected]
+        for row in done.charged:
+            arguments += [_forgotten_ms(row), *actual, 0, 0, 0]
+        reply = [int(amount) for amount in await self._run("finish", rows, arguments=arguments)]
+        return [Amounts(*reply[at : at + 3]) for at in range(0, len(reply), 3)]
+
+    async def levels(self, rows: Sequence[Row]) -> list[tuple[Amounts, Amounts, int]]:
+        found = [int(amount) for amount in await self._run("levels", rows, arguments=["", 0, 0])]
+        return [
+            (Amounts(*found[at : at + 3]), Amounts(*found[at + 3 : at + 6]), found[at + 6])
+            for at in range(0, len(found), 7)
+        ]
+
+    def describe(self) -> str:
+        return f"Redis keys {self._key!r}"
+
+    async def aclose(self) -> None:
+        """Do nothing: the client is the caller's."""
+
+    async def _run(self, op: str, rows: Sequence[Row], *, arguments: Sequence[object]) -> list[Any]:
+        if not rows:
+            return []
+        # The braces keep all keys on one node of a cluster, where one script can use them.
+        bases = [f"{{{self._key}}}:{row.name}" for row in rows]
+        keys = [key for base in bases for key in (base, f"{base}:holds")]
+        source, sha = _script()
+        rest = (len(keys), *keys, op, *arguments)
+        async with asyncio.timeout(self._timeout_s):
+            try:
+                return list(await self._client.execute_command("EVALSHA", sha, *rest))
+            except self._no_script:
+                return list(await self._client.execute_command("EVAL", source, *rest))
+
+
+def _forgotten_ms(row: Row) -> int:
+    return 0 if math.isinf(row.ends_s) else round((row.ends_s + _KEPT_AFTER_S) * 1_000)
+
+
+@cache
+def _script() -> tuple[str, str]:
+    source = files("perfwright.llm.cost").joinpath("budget.lua").read_text(encoding="utf-8")
+    return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
