@@ -248,7 +248,9 @@ class Perfwright(Client):
         from perfwright.llm.endpoints import CallSettings
 
         super().__init__(base_url, options)
-        given: dict[str, Any] = {"prices": {MODEL: options["prices"]}} if "prices" in options else {}
+        given: dict[str, Any] = (
+            {"prices": {MODEL: options["prices"]}} if "prices" in options else {}
+        )
         if "requests_per_s" in options:
             given |= {"max_requests_per_second": options["requests_per_s"]}
             given |= {"burst": options["burst"]}
@@ -309,15 +311,15 @@ class Orders:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.client: Client
+        self.client: Client | None = None
 
     async def open(self, *, base_url: str, **options: Any) -> dict[str, Any]:
         self.client = CLIENTS[self.name](base_url, options)
         return {}
 
-    async def close(self) -> dict[str, Any]:
-        await self.client.close()
-        return {}
+    async def close(self) -> None:
+        if self.client is not None:
+            await self.client.close()
 
     async def stats(self) -> dict[str, Any]:
         return {"stats": self.client.stats()}
@@ -357,9 +359,7 @@ class Orders:
         self, *, count: int, streamed: float, text: str = "the same", max_tokens: int | None = None
     ) -> dict[str, Any]:
         """Ask the same prompt `count` times at once, a share of it as streams."""
-        return await self._outcomes(
-            [text] * count, streamed=streamed, params=_bound(max_tokens)
-        )
+        return await self._outcomes([text] * count, streamed=streamed, params=_bound(max_tokens))
 
     async def different(
         self, *, count: int, prefix: str, streamed: float = 0.0, max_tokens: int | None = None
@@ -411,6 +411,7 @@ def main(name: str) -> None:
                 answer = {"failed": f"{type(error).__name__}: {error}"}
             answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
             print(json.dumps(answer, default=str), flush=True)
+        runner.run(orders.close())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ They are not among the development packages: LiteLLM alone is 190 MB, and it nee
 version of `openai` than LangChain does. `benchmarks/rivals/*.txt` pins every package of each set;
 renew one with
 
-    uv pip compile --universal --no-header --no-annotate --upgrade NAMES -o benchmarks/rivals/SET.txt
+    uv pip compile --universal --no-header --no-annotate --upgrade IN -o benchmarks/rivals/SET.txt
 """
 
 from __future__ import annotations

@@ -138,8 +138,10 @@ async def throughput(
 ) -> tuple[float, str]:
     """Answers per second of a closed loop."""
     prompts = server.prompts
-    requests = prompts.alike(calls) if what == "cached" else prompts.distinct(
-        calls, stream=what == "stream"
+    requests = (
+        prompts.alike(calls)
+        if what == "cached"
+        else prompts.distinct(calls, stream=what == "stream")
     )
     before_s = server.cpu_s()
     done = _whole(await load(server.target, requests, connections=connections))
@@ -214,7 +216,10 @@ def main() -> int:
         servers: list[list[Server]] = []
         for number, provider in enumerate((fast, slow)):
             log = Path(logs, f"{number}.log")
-            behind = [provider_of(provider), stack.enter_context(gateway(provider.base_url, log=log))]
+            behind = [
+                provider_of(provider),
+                stack.enter_context(gateway(provider.base_url, log=log)),
+            ]
             servers.append(behind)
         if options.rivals:
             from _rivals import litellm_proxy

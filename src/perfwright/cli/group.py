@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "Show a run again: terminal, JSON, Markdown, HTML or SQL.",
     "ledger": "List runs and changes.",
     "gateway": "Serve language models with limits, cache and budgets, to any program.",
+    "bench": "Measure the LLM runtime's headline claims on this machine.",
     "init": "Look at a project and write perfwright.toml.",
     "doctor": "Say what is installed and reachable, and how to add what is missing.",
     "demo": "Speed up a small shop's database before your eyes.",

@@ -6,12 +6,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perfwright.core.errors import ConfigError
 from perfwright.core.model import Finding, Layer, Proposal, Scope
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ArtifactsT = TypeVar("ArtifactsT")
 
@@ -71,9 +73,7 @@ def discover(
         if not info.name.startswith("_")
     )
     own = ((module.__name__, getattr(module, "RULE", None)) for module in modules)
-    foreign = (
-        (point.value, point.load()) for point in (entry_points(group=group) if group else ())
-    )
+    foreign = ((point.value, point.load()) for point in (_entry_points(group) if group else ()))
     return _unique((*own, *foreign), kind=kind)
 
 
@@ -89,3 +89,9 @@ def _unique(rules: Iterable[tuple[str, object]], *, kind: type[Rule]) -> tuple[R
             raise ConfigError(field=f"{origin}.RULE", value=identifier, problem="is taken already")
         found[identifier] = rule
     return tuple(found[identifier] for identifier in sorted(found))
+
+
+def _entry_points(group: str) -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # 10 ms that most importers need not pay
+
+    return entry_points(group=group)

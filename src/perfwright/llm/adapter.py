@@ -8,26 +8,28 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from perfwright.batching import Priority
-from perfwright.cache import AdvancedCache
 from perfwright.core import Clock, ConfigError, SystemClock
 from perfwright.limits import Rate
-from perfwright.llm.bulk import EmbeddingQueue, Progress, run_batch
-from perfwright.llm.caching import CacheMode, CompletionCache
 from perfwright.llm.calling import Caller
 from perfwright.llm.cost import Budget, CostControl, Price, Prices
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
 from perfwright.llm.pipeline import PipedStream, Pipeline
 from perfwright.llm.replies import Completion
 from perfwright.llm.requests import Api, Request
-from perfwright.llm.routing import ModelChooser
 from perfwright.llm.streaming import CompletionStream
 from perfwright.llm.tracing import TraceSink
 from perfwright.llm.transport import Transport
 from perfwright.llm.wire import HttpTransport
 from perfwright.monitoring import Metric
+
+if TYPE_CHECKING:
+    from perfwright.cache import AdvancedCache
+    from perfwright.llm.bulk import EmbeddingQueue, Progress
+    from perfwright.llm.caching import CacheMode
+    from perfwright.llm.routing import ModelChooser
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _CACHE_SIZE = 10_000
@@ -137,6 +139,9 @@ class OptimizedLLMAdapter:
         self._tier, self._owns_tier = cache, cache is None
         completions = None
         if enable_cache or cache is not None:
+            from perfwright.cache import AdvancedCache
+            from perfwright.llm.caching import CompletionCache
+
             self._tier = cache or AdvancedCache(redis_client, local_max_size=_CACHE_SIZE)
             completions = CompletionCache(
                 self._tier, ttl_s=cache_ttl_s, namespace=self._endpoints[0].base_url
@@ -248,6 +253,8 @@ class OptimizedLLMAdapter:
         Calls at the same time travel together, and equal texts once.
         """
         if self._embeddings is None:
+            from perfwright.llm.bulk import EmbeddingQueue
+
             self._embeddings = EmbeddingQueue(self.send)
         return await self._embeddings.embed(
             inputs, model=model or self._model, dimensions=dimensions
@@ -289,6 +296,8 @@ class OptimizedLLMAdapter:
         Raises:
             JobError: If the job file is of another job, or cannot be used.
         """
+        from perfwright.llm.bulk import run_batch
+
         requests = [self._chat(each, timeout_s=timeout_s, **params) for each in conversations]
         return await run_batch(
             self.send,

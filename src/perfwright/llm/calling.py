@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from perfwright.core import Clock, ProviderTimeoutError
-from perfwright.llm.caching import Stored
 from perfwright.llm.cost import CostControl, Hold
 from perfwright.llm.endpoints import EndpointPool
-from perfwright.llm.replies import Piece, Usage
+from perfwright.llm.replies import Piece, Reply, Usage
 from perfwright.llm.requests import Request
 from perfwright.llm.tracing import CallTrace
 from perfwright.llm.transport import Call, ReplyStream
 from perfwright.llm.wire import usage_of
+
+
+class Answer(NamedTuple):
+    """What came of a call."""
+
+    reply: Reply
+    endpoint: str
+    """Name of the endpoint that answered."""
+    cost_usd: float | None
+    """None where no price is known."""
 
 
 class Caller:
@@ -22,8 +32,8 @@ class Caller:
     def __init__(self, pool: EndpointPool, costs: CostControl, *, clock: Clock) -> None:
         self._pool, self._costs, self._clock = pool, costs, clock
 
-    async def send(self, request: Request, trace: CallTrace) -> tuple[Stored, float | None]:
-        """Return the answer and its cost in USD, None where no price is known."""
+    async def send(self, request: Request, trace: CallTrace) -> Answer:
+        """Return the answer; its cost is booked."""
         call, hold = await self._begun(request, trace)
         try:
             reply, endpoint = await self._pool.send(call)
@@ -34,8 +44,7 @@ class Caller:
             raise
         finally:
             hold.release()
-        stored = Stored(payload=reply.payload, usage=reply.usage, endpoint=endpoint, raw=reply.raw)
-        return stored, cost_usd
+        return Answer(reply, endpoint, cost_usd)
 
     async def open(self, request: Request, trace: CallTrace) -> BookedStream:
         """Return the answer in pieces; its cost is booked at its end, or when it is closed."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from perfwright.core import Clock
-from perfwright.llm.caching import CacheMode, CompletionCache, Stored
-from perfwright.llm.calling import BookedStream, Caller
-from perfwright.llm.replies import Completion, Piece, Usage
+from perfwright.llm.calling import Answer, BookedStream, Caller
+from perfwright.llm.replies import Completion, Piece, Reply, Usage
 from perfwright.llm.requests import Api, Request
-from perfwright.llm.routing import Choice, ModelChooser
 from perfwright.llm.tracing import CallTrace, TraceSink
 from perfwright.llm.transport import ReplyStream
 from perfwright.llm.wire import assemble, usage_of
+
+if TYPE_CHECKING:
+    from perfwright.llm.caching import CacheMode, CompletionCache, Stored
+    from perfwright.llm.routing import Choice, ModelChooser
 
 _OPERATIONS = {
     Api.CHAT: "chat",
@@ -48,20 +51,20 @@ class Pipeline:
         trace, request, choice = self.begin(request)
         try:
             if self.cache is None:
-                stored, cost_usd = await self.caller.send(request, trace)
-                cached = False
+                answer, cached = await self.caller.send(request, trace), False
             else:
-                stored, cost_usd, cached = await self._looked_up(request, trace, mode=mode)
+                answer, cached = await self._looked_up(request, trace, mode=mode)
         except BaseException as error:
             self.failed(trace, error, choice=choice)
             raise
+        reply, endpoint, cost_usd = answer
         completion = Completion(
-            stored.payload,
-            usage=stored.usage or _NOTHING,
+            reply.payload,
+            usage=reply.usage or _NOTHING,
             cost_usd=cost_usd,
             cached=cached,
-            endpoint=stored.endpoint,
-            raw=stored.raw,
+            endpoint=endpoint,
+            raw=reply.raw,
             trace=trace,
         )
         self.finished(trace, completion, choice=choice)
@@ -109,20 +112,26 @@ class Pipeline:
 
     async def _looked_up(
         self, request: Request, trace: CallTrace, *, mode: CacheMode
-    ) -> tuple[Stored, float | None, bool]:
+    ) -> tuple[Answer, bool]:
+        from perfwright.llm.caching import Stored
+
         assert self.cache is not None  # noqa: S101  asked by the caller
-        cost_usd: float | None = 0.0
+        cost_usd: float | None = None
 
         async def make() -> Stored:
             nonlocal cost_usd
-            stored, cost_usd = await self.caller.send(request, trace)
-            return stored
+            reply, endpoint, cost_usd = await self.caller.send(request, trace)
+            return Stored(
+                payload=reply.payload, usage=reply.usage, endpoint=endpoint, raw=reply.raw
+            )
 
         start_s = self._clock.now()
         stored, cached = await self.cache.complete(request, make, mode=mode)
         if cached:
             trace.add("cache", start_s, end_s=self._clock.now())
-        return stored, 0.0 if cached else cost_usd, cached
+            cost_usd = 0.0
+        reply = Reply(payload=stored.payload, usage=stored.usage, raw=stored.raw)
+        return Answer(reply, stored.endpoint, cost_usd), cached
 
     def _close(self, trace: CallTrace) -> None:
         trace.end_s = self._clock.now()

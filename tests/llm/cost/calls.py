@@ -14,7 +14,10 @@ from perfwright.llm.cost import CostControl, Prices
 from perfwright.llm.requests import Api
 
 MODEL = "small"
-PRICES = {MODEL: {"prompt": 1.0, "completion": 10.0}, "large": {"prompt": 10, "completion": 100}}
+PRICES: dict[str, Any] = {
+    MODEL: {"prompt": 1.0, "completion": 10.0},
+    "large": {"prompt": 10, "completion": 100},
+}
 """USD per 1 million tokens: a token of `small`'s prompt is one millionth."""
 USAGE = Usage(prompt_tokens=12, completion_tokens=20)
 COST_USD = (12 * 1.0 + 20 * 10.0) / 1e6

@@ -68,5 +68,7 @@ async def connected(url: str) -> Any:
         await client.ping()
     except (RedisError, OSError) as error:
         await client.aclose()
-        raise ConfigError(field="redis", value=url, problem=f"no server answers: {error}") from error
+        raise ConfigError(
+            field="redis", value=url, problem=f"no server answers: {error}"
+        ) from error
     return client

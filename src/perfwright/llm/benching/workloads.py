@@ -10,13 +10,13 @@ from perfwright.core import Clock
 
 Ask = Callable[[str], Awaitable[object]]
 
-_LENGTH = 400
-"""Characters of a prompt, about 100 tokens."""
+_FILLING = "why is it so, and since when? " * 13
+"""Makes a prompt about 100 tokens long."""
 
 
 def different(count: int, *, label: str) -> list[str]:
     """Return prompts of which none is like another."""
-    return [f"{label} {number}: ".ljust(_LENGTH, "why so? ") for number in range(count)]
+    return [f"{label}, {number}: {_FILLING}" for number in range(count)]
 
 
 def repeating(count: int, *, different_prompts: int, label: str, rng: random.Random) -> list[str]:

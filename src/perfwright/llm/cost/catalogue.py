@@ -24,19 +24,19 @@ class Catalogue:
     """Prices by model, and by the provider that an endpoint's address belongs to."""
 
     def __init__(self) -> None:
-        self._version = _installed()
+        self.version = _installed()
 
     def agrees_with(self, listed: Price | None, base_url: str | None) -> bool:
         """Tell whether loading it would only confirm our own table, which was made from it."""
-        if self._version is None:
+        if self.version is None:
             return True
-        if listed is None or not listed.source.startswith(f"genai-prices {self._version},"):
+        if listed is None or not listed.source.startswith(f"genai-prices {self.version},"):
             return False
         return base_url is None or _names_no_reseller(base_url)
 
     def find(self, model: str, *, base_url: str | None, at: datetime) -> Price | None:
         """Return the price at a time, None if the model is not listed."""
-        if self._version is None:
+        if self.version is None:
             return None
         from genai_prices.data_snapshot import get_snapshot
 
@@ -77,7 +77,7 @@ class Catalogue:
             request=float(_usd(requests, 0) or 0.0) / 1_000,
             batch_factor=_factor(listed, batch),
             tiers=tuple(tiers),
-            source=f"genai-prices {self._version}",
+            source=f"genai-prices {self.version}",
         )
 
 

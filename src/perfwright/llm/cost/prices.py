@@ -44,9 +44,9 @@ class Prices:
         self._clock = clock if clock is not None else SystemClock()
         self._overrides: dict[str, Price | str] = {}
         for name, written in (overrides or {}).items():
-            is_ready = isinstance(written, Price | str)
-            price = written if is_ready else Price.parse(written, name=name)
-            self._overrides[name.strip().lower()] = price
+            self._overrides[name.strip().lower()] = (
+                written if isinstance(written, Price | str) else Price.parse(written, name=name)
+            )
         self._catalogue = Catalogue() if catalogue else None
         self._known: dict[tuple[str, str, str | None], Price | None] = {}
         self._until_s = float("-inf")
@@ -100,7 +100,7 @@ class Prices:
         return self.of(asked, base_url=base_url) if found is None and asked else found
 
     def _public(self, model: str, base_url: str | None) -> Price | None:
-        listed = _listed()
+        listed = listed_prices()
         catalogue = self._catalogue
         if catalogue is not None and not catalogue.agrees_with(listed.get(model), base_url):
             found = catalogue.find(model, base_url=base_url, at=self._clock.today())
@@ -121,7 +121,7 @@ class Prices:
 
 
 @cache
-def _listed() -> dict[str, Price]:
+def listed_prices() -> dict[str, Price]:
     """Read our own table: each model under all of its names."""
     text = files("perfwright.llm.cost").joinpath("prices.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)

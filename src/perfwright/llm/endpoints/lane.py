@@ -259,7 +259,7 @@ class Lane:
             )
             if rate is not None:
                 self.gate.allow_requests(rate, now_s)
-                self.learner.ceiling = rate
+                self.learner.told(rate)
         if self.endpoint.tokens is None:
             rate = self._told_tokens.note(
                 facts.tokens_limit, left=facts.tokens_left, reset_s=facts.tokens_reset_s

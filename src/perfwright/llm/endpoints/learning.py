@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from perfwright.limits import Rate
@@ -24,10 +24,10 @@ _UNLIMITED_PER_S = 10_000.0
 _SEEK_GAIN = 0.7
 """The same after one refusal, when the rate is a guess: it doubles every second."""
 _TYPICAL_BURST_S = 0.2
-_KEPT = 2_048
+_KEPT = 1_024
 """Requests remembered; a fit takes about 1 ms for each thousand."""
 _EPISODES = 4
-_ROUNDS = 16
+_ROUNDS = 12
 _GOOD_ENOUGH = 1.0
 """A fit that one request more or less would change by a larger share says nothing."""
 _STEADY_S = 8.0
@@ -68,6 +68,7 @@ class RateLearner:
         self._known_s = -math.inf
         self._base: float | None = None
         self._fitted = False
+        self._last_fit_per_s = 0.0
         self._error_ratio = 0.0
         self._steady_s = _STEADY_S
         self._since = 0  # requests accepted since the last episode
@@ -104,6 +105,12 @@ class RateLearner:
         burst = max(1.0, 0.8 * self.burst - 1.0) if self.burst is not None else 1.0
         return Rate(per_s if self.ceiling is None else min(per_s, self.ceiling.per_s), burst)
 
+    def told(self, ceiling: Rate) -> None:
+        """The endpoint has said what it allows, which is better than a guess."""
+        self.ceiling = ceiling
+        if not self._fitted:
+            self._base = None
+
     @property
     def is_limited(self) -> bool:
         """Something was refused."""
@@ -125,26 +132,30 @@ class RateLearner:
         fit = self._fit()
         if fit is not None:
             self._fitted = True
-            self._base, self.burst, self._error_ratio = fit.per_s, fit.size, fit.error_ratio
+            self._base = self._last_fit_per_s = fit.per_s
+            self.burst, self._error_ratio = fit.size, fit.error_ratio
             longest_s = _STEADY_S + _PAUSES * pause_s
             self._steady_s = min(longest_s, max(fit.span_s, 5.0 / fit.per_s))
         else:
-            before = self._first_guess() if self._base is None else self._sought()
+            self._base = self._guess()
             self._fitted = False
-            self._base = 0.6 * before
 
     def _fit(self) -> Fit | None:
         size = None
-        if len(self._episodes_s) == 1 and self.ceiling is not None:
-            size = self.ceiling.burst
-        fit = fitted(self._sent_s, self._episodes_s, size=size)
+        if len(self._episodes_s) == 1:
+            size = self.ceiling.burst if self.burst is None and self.ceiling else self.burst
+        fit = fitted(self._sent_s, self._episodes_s, size=size, near_per_s=self._last_fit_per_s)
         return fit if fit is not None and fit.error_ratio <= _GOOD_ENOUGH else None
 
-    def _first_guess(self) -> float:
+    def _guess(self) -> float:
+        """A rate to go on from when nothing can be said of the true one but that it is lower."""
+        if self._base is not None:
+            return 0.6 * (self._last_fit_per_s if self._fitted else self._sought())
+        if self.ceiling is not None:
+            return 0.85 * self.ceiling.per_s
         end_s = self._episodes_s[-1]
         start_s = self._sent_s[0] if self._sent_s else end_s
-        guess = max(1.0, self._since) / (end_s - start_s + _TYPICAL_BURST_S)
-        return guess if self.ceiling is None else min(guess, self.ceiling.per_s)
+        return 0.6 * max(1.0, self._since) / (end_s - start_s + _TYPICAL_BURST_S)
 
     def _forget(self, before_s: float) -> None:
         del self._sent_s[: bisect.bisect_left(self._sent_s, before_s)]
@@ -152,7 +163,11 @@ class RateLearner:
 
 
 def fitted(
-    sent_s: Sequence[float], refused_s: Sequence[float], *, size: float | None = None
+    sent_s: Sequence[float],
+    refused_s: Sequence[float],
+    *,
+    size: float | None = None,
+    near_per_s: float = 0.0,
 ) -> Fit | None:
     """Return the bucket that explains what was accepted and refused, or None if many would.
 
@@ -160,6 +175,8 @@ def fitted(
         sent_s: When each accepted request was sent, ascending.
         refused_s: When the first refused request of each episode was sent, ascending.
         size: Of the bucket, if it is known; else it takes two episodes.
+        near_per_s: A small bucket that fills fast and a large one that hardly fills may explain
+            the same; then the rate that is next to this one is taken, or the lowest if it is 0.
     """
     if not sent_s or (size is None and len(refused_s) < 2):
         return None
@@ -173,33 +190,55 @@ def fitted(
         levels = backlogs(sent_s, refused_s, per_s)
         return levels[-1] - (levels[0] if size is None else size)
 
-    low, high = _bracket(excess, mean=accepted / span_s)
-    if high == math.inf:
-        return None
+    fits: list[Fit] = []
+    for per_s in _zeros(excess, mean=accepted / span_s):
+        levels = backlogs(sent_s, [*refused_s], per_s)
+        slope = (excess(0.9 * per_s) - excess(per_s)) / 0.1  # requests for a change of 100 %
+        if slope > 0.0 and peak(sent_s, per_s) <= 1.2 * levels[-1] + 2.0:
+            fits.append(
+                Fit(
+                    per_s=per_s,
+                    size=max(1.0, levels[-1]),
+                    error_ratio=1.0 / slope,
+                    span_s=span_s,
+                )
+            )
+    if not near_per_s:
+        return fits[0] if fits else None
+    return min(fits, key=lambda fit: abs(math.log(fit.per_s / near_per_s)), default=None)
+
+
+def _zeros(excess: Callable[[float], float], *, mean: float) -> Iterator[float]:
+    """Yield the rates, from 1/32 to 32 of the mean, at which it falls below zero."""
+    low, before = mean / 32.0, math.inf
+    for step in range(-10, 11):
+        high = mean * 2.0 ** (step / 2.0)
+        value = excess(high)
+        if before > 0.0 >= value:
+            yield _zero(excess, low, high)
+        low, before = high, value
+
+
+def _zero(excess: Callable[[float], float], low: float, high: float) -> float:
     for _ in range(_ROUNDS):
         middle = 0.5 * (low + high)
         if excess(middle) > 0.0:
             low = middle
         else:
             high = middle
-    slope = (excess(0.9 * high) - excess(high)) / 0.1  # requests that a change of 100 % makes
-    error_ratio = 1.0 / slope if slope > 0.0 else math.inf
-    return Fit(
-        per_s=high,
-        size=max(1.0, backlogs(sent_s, refused_s, high)[-1]),
-        error_ratio=error_ratio,
-        span_s=span_s,
-    )
+    return high
 
 
-def _bracket(excess: Callable[[float], float], *, mean: float) -> tuple[float, float]:
-    """Return rates below and above the zero; the upper one is infinite if there is none."""
-    low = high = 0.02 * mean
-    while excess(high) > 0.0:
-        low, high = high, 2.0 * high
-        if high > 200.0 * mean:
-            return low, math.inf
-    return low, high
+def peak(sent_s: Sequence[float], per_s: float) -> float:
+    """Return the largest backlog that there was."""
+    level = most = 0.0
+    before_s = sent_s[0]
+    for moment_s in sent_s:
+        level -= (moment_s - before_s) * per_s
+        level = level + 1.0 if level > 0.0 else 1.0
+        before_s = moment_s
+        most = max(most, level)
+    return most
 
 
 def backlogs(sent_s: Sequence[float], at_s: Sequence[float], per_s: float) -> list[float]:

@@ -54,9 +54,9 @@ class Neighbours:
         spread = Counter(term for count in counts for term in count)
         most = max(2.0, COMMON * len(counts))
         postings = {
-            term: Posting(1.0 + math.log((1 + len(counts)) / (1 + prompts)), array("H"), array("f"))
+            term: Posting(1.0 + math.log((1 + len(counts)) / (1 + prompts)), array("I"), array("f"))
             for term, prompts in spread.items()
-            if prompts > 1 or " " not in term
+            if prompts > 1
         }
         index = cls(postings, values)
         for place, count in enumerate(counts):

@@ -45,7 +45,7 @@ class GenAIMetrics:
             raise MissingExtraError(feature="GenAIMetrics", extra="metrics") from error
         meter = meter or get_meter("perfwright")
         self._latest = wants_latest()
-        self._duration = _seconds(meter, DURATION, "How long operations took.")
+        self._duration = _seconds(meter, DURATION, description="How long operations took.")
         self._tokens = meter.create_histogram(
             TOKENS,
             unit="{token}",
@@ -54,8 +54,8 @@ class GenAIMetrics:
         )
         self._first = self._between = None
         if self._latest:
-            self._first = _seconds(meter, FIRST_CHUNK, "From the call to its first chunk.")
-            self._between = _seconds(meter, PER_CHUNK, "From each chunk to the next.")
+            self._first = _seconds(meter, FIRST_CHUNK, description="Until the first chunk came.")
+            self._between = _seconds(meter, PER_CHUNK, description="From each chunk to the next.")
 
     def finished(self, trace: CallTrace) -> None:
         """Record a call."""
@@ -64,19 +64,19 @@ class GenAIMetrics:
         self._duration.record(trace.seconds, {**attributes, "perfwright.cached": facts.cached})
         attributes.pop("error.type", None)
         if facts.usage is not None and not facts.cached:
-            self._count(facts.usage.prompt_tokens, "input", attributes)
-            self._count(facts.usage.completion_tokens, "output", attributes)
+            self._count(facts.usage.prompt_tokens, kind="input", attributes=attributes)
+            self._count(facts.usage.completion_tokens, kind="output", attributes=attributes)
         if self._first is not None and self._between is not None and facts.piece_s:
             self._first.record(facts.piece_s[0] - trace.start_s, attributes)
             for before_s, after_s in pairwise(facts.piece_s):
                 self._between.record(after_s - before_s, attributes)
 
-    def _count(self, tokens: int, kind: str, /, attributes: Mapping[str, Any]) -> None:
+    def _count(self, tokens: int, *, kind: str, attributes: Mapping[str, Any]) -> None:
         if tokens:
             self._tokens.record(tokens, {**attributes, "gen_ai.token.type": kind})
 
 
-def _seconds(meter: Meter, name: str, /, description: str) -> Histogram:
+def _seconds(meter: Meter, name: str, *, description: str) -> Histogram:
     return meter.create_histogram(
         name,
         unit="s",

@@ -94,7 +94,7 @@ class TrafficLog:
             "cached": facts.cached,
             "cost_usd": facts.cost_usd,
             "labels": dict(facts.request.labels) if facts.request is not None else {},
-            "prompt_digests": _digests(facts),
+            "prompt_digests": self._digests(facts),
             "stages": [
                 {
                     "name": stage.name,
@@ -110,13 +110,14 @@ class TrafficLog:
                 record[name] = self._mask(text)
         return record
 
-
-def _digests(facts: Facts) -> Sequence[str]:
-    """Return a digest of each message with all before it."""
-    if facts.request is None:
-        return []
-    sofar, digests = hashlib.blake2b(digest_size=8), []
-    for message in facts.request.messages or [facts.body.get("input", facts.body.get("system"))]:
-        sofar.update(repr(message).encode(errors="replace"))
-        digests.append(sofar.hexdigest())
-    return digests
+    def _digests(self, facts: Facts) -> list[str]:
+        """Return a digest of each message with all before it."""
+        if facts.request is None:
+            return []
+        sofar, digests = hashlib.blake2b(digest_size=8), []
+        asked: Sequence[object] = facts.request.messages
+        asked = asked or [facts.body.get("input")]
+        for message in asked:
+            sofar.update(self._encode(message))
+            digests.append(sofar.hexdigest())
+        return digests

@@ -12,6 +12,7 @@ from perfwright.core import ProviderRefusedError
 from perfwright.llm.requests import Api, Request
 from perfwright.llm.wire.addresses import Form
 from perfwright.llm.wire.anthropic import request_to_messages
+from perfwright.llm.wire.anthropic_parts import UntranslatableError
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -23,15 +24,12 @@ def body_of(request: Request, *, form: Form, endpoint: str) -> bytes:
     Raises:
         ProviderRefusedError: If the endpoint has no such interface.
     """
-    body = request.body
-    if form == "openai" and request.api is not Api.MESSAGES:
-        if not body.get("stream"):
-            return request.raw if request.raw is not None else encoded(body)
-        return encoded(_without(body, "stream", "stream_options"))
     body = _translated(request, endpoint=endpoint, form=form)
-    if body is request.body and not body.get("stream"):
-        return request.raw if request.raw is not None else encoded(body)
-    return encoded(_without(body, "stream", "stream_options"))
+    if body.get("stream") or body.get("stream_options"):
+        return encoded(_without(body, "stream", "stream_options"))
+    if body is request.body and request.raw is not None:
+        return request.raw
+    return encoded(body)
 
 
 def stream_body_of(request: Request, *, form: Form, endpoint: str, with_usage: bool) -> bytes:
@@ -93,7 +91,10 @@ def _translated(request: Request, *, endpoint: str, form: Form) -> Mapping[str, 
     """The body in the endpoint's form."""
     match form, request.api:
         case "anthropic", Api.CHAT:
-            return request_to_messages(request.body)
+            try:
+                return request_to_messages(request.body)
+            except UntranslatableError as error:
+                raise _not_sent(endpoint, str(error), code="untranslatable") from error
         case "anthropic", Api.MESSAGES:
             return request.body
         case "anthropic", _:
@@ -105,10 +106,13 @@ def _translated(request: Request, *, endpoint: str, form: Form) -> Mapping[str, 
 
 
 def _no_such_interface(endpoint: str, *, api: Api, form: Form) -> ProviderRefusedError:
+    problem = f"it speaks {form}'s form, which has no {api.value}"
+    return _not_sent(endpoint, problem, code="no_such_interface")
+
+
+def _not_sent(endpoint: str, problem: str, *, code: str) -> ProviderRefusedError:
     return ProviderRefusedError(
-        endpoint=endpoint,
-        problem=f"it speaks {form}'s form, which has no {api.value}; the request was not sent",
-        code="no_such_interface",
+        endpoint=endpoint, problem=f"{problem}; the request was not sent", code=code
     )
 
 

@@ -102,10 +102,12 @@ def _copied(value: Any) -> Any:
 def _finished(index: int, choice: dict[str, Any]) -> dict[str, Any]:
     """A choice as the whole answer has it."""
     message = choice.get("message", {})
-    if isinstance(calls := message.get("tool_calls"), list):
-        calls.sort(key=lambda call: call.get("index") or 0)
-        for call in calls:
-            call.pop("index", None)
+    for name in ("tool_calls", "thinking_blocks"):
+        items = message.get(name)
+        if isinstance(items, list) and all(isinstance(item, dict) for item in items):
+            items.sort(key=lambda item: item.get("index") or 0)
+            for item in items:
+                item.pop("index", None)
     return {"finish_reason": None, **choice, "index": index, "message": message}
 
 
