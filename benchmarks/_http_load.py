@@ -1,4 +1,4 @@
-"""A lean HTTP load generator: keep-alive connections in a closed loop, a few us for each request."""
+"""A lean HTTP load generator: keep-alive connections in a closed loop, some us for a request."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
     def _is_whole(self) -> bool:
         place = self._head.find(b"content-length:")
         if place < 0:
-            return self._buffer.endswith(b"0\r\n\r\n")
+            return self._buffer.endswith(b"0\r\n\r\n", self._body_at)
         length = int(self._head[place + 15 :].split(b"\r\n", 1)[0])
         return len(self._buffer) >= self._body_at + length
 

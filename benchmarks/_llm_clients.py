@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -190,8 +189,8 @@ class LiteLLM(Client):
         if "prices" in options:
             one = options["prices"]
             costs = {
-                "input_cost_per_token": one["input"] / 1e6,
-                "output_cost_per_token": one["output"] / 1e6,
+                "input_cost_per_token": one["prompt"] / 1e6,
+                "output_cost_per_token": one["completion"] / 1e6,
                 "litellm_provider": "openai",
                 "mode": "chat",
             }
@@ -255,14 +254,15 @@ class Perfwright(Client):
             given |= {"max_requests_per_second": options["requests_per_s"]}
             given |= {"burst": options["burst"]}
         if "budget" in options:
-            given["budgets"] = [Budget("all", **options["budget"])]
-        if options.get("hedge"):
-            given["settings"] = CallSettings(hedge=True)
+            given["budgets"] = [Budget(name="all", **options["budget"])]
+        if "hedge" in options:
+            given["settings"] = CallSettings(hedge=options["hedge"])
         if "redis_port" in options:
             from redis.asyncio import Redis
 
             given["redis_client"] = Redis(port=options["redis_port"])
         self.redis = given.get("redis_client")
+        self.limited = {key: options[key] for key in ("timeout_s",) if key in options}
         self.adapter = OptimizedLLMAdapter(
             base_url=base_url,
             api_key=KEY,
@@ -272,6 +272,7 @@ class Perfwright(Client):
         )
 
     async def ask(self, text: str, **params: Any) -> str:
+        params = self.limited | params
         return (await self.adapter.complete(chat(text), **params)).text
 
     async def ask_streamed(self, text: str, **params: Any) -> str:
@@ -355,44 +356,36 @@ class Orders:
         seconds = time.perf_counter() - begun_s
         return {"cpu_us": used_s / count * 1e6, "seconds": seconds, "took_s": took_s}
 
-    async def same(
-        self, *, count: int, streamed: float, text: str = "the same", max_tokens: int | None = None
+    async def ask_all(
+        self,
+        *,
+        texts: list[str],
+        streamed: float = 0.0,
+        in_flight: int | None = None,
+        params: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Ask the same prompt `count` times at once, a share of it as streams."""
-        return await self._outcomes([text] * count, streamed=streamed, params=_bound(max_tokens))
+        """Ask the prompts, all at once unless `in_flight` says otherwise, a share as streams.
 
-    async def different(
-        self, *, count: int, prefix: str, streamed: float = 0.0, max_tokens: int | None = None
-    ) -> dict[str, Any]:
-        """Ask `count` different prompts at once."""
-        texts = [f"{prefix} {number}" for number in range(count)]
-        return await self._outcomes(texts, streamed=streamed, params=_bound(max_tokens))
-
-    async def _outcomes(
-        self, texts: list[str], *, streamed: float, params: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Say how each call ended: with an answer, or the name of its error."""
+        Says how the calls ended: with an answer, or the name of an error.
+        """
         ends: dict[str, int] = {}
         answers: set[str] = set()
+        left = iter(enumerate(texts))
 
-        async def one(number: int, text: str) -> None:
-            ask = self.client.ask
-            if int((number + 1) * streamed) > int(number * streamed):
-                ask = self.client.ask_streamed
-            try:
-                answers.add(await ask(text, **params))
-                end = "answered"
-            except Exception as error:  # noqa: BLE001  # counted by its name
-                end = type(error).__name__
-            ends[end] = ends.get(end, 0) + 1
+        async def work() -> None:
+            for number, text in left:
+                is_streamed = int((number + 1) * streamed) > int(number * streamed)
+                ask = self.client.ask_streamed if is_streamed else self.client.ask
+                try:
+                    answers.add(await ask(text, **(params or {})))
+                    end = "answered"
+                except Exception as error:  # noqa: BLE001  # counted by its name
+                    end = type(error).__name__
+                ends[end] = ends.get(end, 0) + 1
 
         begun_s = time.perf_counter()
-        await together(one(number, text) for number, text in enumerate(texts))
+        await together(work() for _ in range(in_flight or len(texts)))
         return {"ends": ends, "answers": len(answers), "seconds": time.perf_counter() - begun_s}
-
-
-def _bound(max_tokens: int | None) -> dict[str, Any]:
-    return {} if max_tokens is None else {"max_tokens": max_tokens}
 
 
 def _lines() -> Iterator[str]:
@@ -409,7 +402,6 @@ def main(name: str) -> None:
                 answer = runner.run(getattr(orders, order.pop("do"))(**order))
             except Exception as error:  # noqa: BLE001  # the benchmark raises it
                 answer = {"failed": f"{type(error).__name__}: {error}"}
-            answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
             print(json.dumps(answer, default=str), flush=True)
         runner.run(orders.close())
 

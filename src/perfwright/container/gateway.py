@@ -28,6 +28,8 @@ class Plan:
     settings: GatewaySettings
     keys: tuple[GatewayKey, ...]
     workers: int
+    budgets: tuple[Budget, ...]
+    """The keys' and the file's."""
     sends_to: tuple[str, ...]
     """Names and addresses of the endpoints, for people."""
     build: Callable[[], OptimizedLLMAdapter]
@@ -51,7 +53,7 @@ def build_plan(
     Raises:
         ConfigError: If something is missing or cannot be used.
     """
-    from perfwright.llm.gateway import refuse_open_door
+    from perfwright.llm.gateway import KeyRing, refuse_open_door
 
     section = config.gateway
     count = workers or section.workers
@@ -68,12 +70,19 @@ def build_plan(
         budgets=tuple(build_key_budgets(section.keys)),
         share=1.0 / count,
     )
-    if count > 1 and setup.all_budgets():
+    KeyRing(keys, now_s=0.0)  # refuses two keys of one name or secret
+    budgets = tuple(setup.all_budgets())
+    if count > 1 and budgets:
         problem = "budgets are counted in one process, so several would overspend; take 1"
         raise ConfigError(field="gateway.workers", value=count, problem=problem)
     places = tuple(f"{each.name} ({each.base_url})" for each in setup.endpoints())
     return Plan(
-        settings=settings, keys=tuple(keys), workers=count, sends_to=places, build=setup.build
+        settings=settings,
+        keys=tuple(keys),
+        workers=count,
+        budgets=budgets,
+        sends_to=places,
+        build=setup.build,
     )
 
 

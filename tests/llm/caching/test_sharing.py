@@ -23,13 +23,10 @@ async def answer(cache: CompletionCache, provider: Provider, *, streams: bool) -
 
 
 async def hundred(caches: list[CompletionCache], provider: Provider, *, kind: str) -> list[object]:
-    wants_stream = {
-        "plain": lambda _: False,
-        "streamed": lambda _: True,
-        "mixed": lambda number: number % 3 == 0,
-    }[kind]
+    every = {"plain": 1_000, "streamed": 1, "mixed": 3}[kind]
     calls = (
-        answer(caches[number % 2], provider, streams=wants_stream(number)) for number in range(100)
+        answer(caches[number % 2], provider, streams=number % every == every - 1)
+        for number in range(100)
     )
     return list(await all_of(*calls))
 

@@ -39,7 +39,7 @@ def prompt_usd(price: Price | None) -> float | None:
     ],
 )
 def test_a_model_is_known_under_its_many_names(name: str, usd: float, catalogue: bool) -> None:
-    assert prompt_usd(Prices(catalogue=catalogue).of(name)) == pytest.approx(usd, rel=0.15)
+    assert prompt_usd(Prices(catalogue=catalogue).of(name)) == usd
 
 
 @pytest.mark.parametrize("name", ["", "no-such-model", "deployment-7", "//", "-latest"])
@@ -106,7 +106,9 @@ def test_a_listed_model_is_priced_without_loading_the_catalogue() -> None:
         "assert Prices().of('gpt-4o-mini', base_url='http://127.0.0.1:1/v1').prompt == 0.15\n"
         "print('genai_prices' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
     assert done.stdout == "False\n", done.stderr
 
 

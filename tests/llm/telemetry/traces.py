@@ -35,8 +35,11 @@ def trace(
                     {"role": "user", "content": SECRET},
                 ],
             },
-            labels={"agent": "planner"},
         ),
+        request_model="gpt-5",
+        labels={"agent": "planner"},
+        model="gpt-5-2026",
+        finish_reason="stop",
         payload={
             "id": "chatcmpl-7",
             "model": "gpt-5-2026",
@@ -62,7 +65,7 @@ def trace(
 def failed(*, code: str = "", status: int | None = 503, end_s: float = 999.0) -> CallTrace:
     """Return the trace of a call that got no answer."""
     made = trace(end_s=end_s)
-    for name in ("payload", "usage", "cost_usd"):
+    for name in ("payload", "usage", "cost_usd", "model", "finish_reason", "endpoint", "cached"):
         del made.facts[name]
     made.error = ProviderDownError(
         endpoint="west", problem=f"cannot answer {SECRET}", status=status, code=code

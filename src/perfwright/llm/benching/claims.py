@@ -70,7 +70,7 @@ class Measured:
 
 BATCHING = Claim(
     id="batching",
-    title="Batched against one after the other",
+    title="Batched calls",
     how="the same different prompts, awaited in turn or given to batch_complete; nothing cached",
     unit="calls/s",
     effect_unit="x",
@@ -78,35 +78,35 @@ BATCHING = Claim(
 )
 HIT_RATE = Claim(
     id="cache-hit-rate",
-    title="Cache hit rate on a repeating workload",
-    how="share of all lookups answered from either tier; the second half runs in a new cache in "
-    "front of the same second tier, as after a restart",
-    unit="% of calls",
+    title="Cache hit rate",
+    how="share of the lookups of a repeating workload that either tier answered; the second half "
+    "runs in a new cache in front of the same second tier, as after a restart",
+    unit="%",
     effect_unit="%",
     at_least=95.0,
 )
 THROUGHPUT = Claim(
     id="throughput",
-    title="Throughput of a repeating workload",
-    how="its calls in turn without a cache, against a few at a time with one that starts empty",
+    title="Throughput",
+    how="a repeating workload in turn without a cache, against some callers at a time with one "
+    "that starts empty",
     unit="calls/s",
     effect_unit="x",
     at_least=10.0,
 )
 P95 = Claim(
     id="p95-latency",
-    title="P95 latency of a repeating workload",
-    how="of the very calls of the row above, from call to answer; by how much it is shorter",
+    title="P95 latency",
+    how="of the calls of the row above, each from call to answer; by how much it is shorter",
     unit="ms",
     effect_unit="%",
     at_least=80.0,
 )
 MEMORY = Claim(
     id="memory",
-    title="Memory of a long run",
-    how="growth of a process over calls with different prompts, in a process each: every answer in "
-    "a dict and every exchange in a list, against the adapter's bounded cache and counts; by how "
-    "much it is smaller",
+    title="Memory growth",
+    how="of a process over a long run of different prompts: every answer kept in a dict and every "
+    "exchange in a list, against the adapter with its cache; by how much it is smaller",
     unit="MiB",
     effect_unit="%",
     at_least=60.0,

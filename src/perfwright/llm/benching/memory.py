@@ -1,6 +1,6 @@
 """How much a process grows over a long run: run as a program, one kind per process.
 
-    python -m perfwright.llm.benching.memory bounded 30000
+    python -m perfwright.llm.benching.memory bounded 40000
 
 prints the growth in bytes. The provider is within the process here and answers at once, so that a
 long run takes seconds.
@@ -47,7 +47,7 @@ class InstantTransport:
     async def open(self, request: Request, *, timeout_s: float) -> ReplyStream:
         """Answer at once, in one piece."""
         reply = await self.send(request, timeout_s=timeout_s)
-        return ReadyStream([Piece(reply.payload)])
+        return ReadyStream([Piece(reply.payload)], headers={})
 
     async def warm(self, connections: int) -> int:
         """There are none."""

@@ -42,7 +42,7 @@ class BenchPlan:
     """Median of the provider; one call in a hundred takes three times as long or more."""
     batch: int = 60
     """Prompts of the batch."""
-    calls: int = 2_000
+    calls: int = 3_000
     """Of the repeating workload."""
     different_prompts: int = 40
     """In the repeating workload."""
@@ -52,13 +52,13 @@ class BenchPlan:
     """Callers at a time, with a cache."""
 
     @property
-    def provider(self) -> dict[str, float]:
+    def provider(self) -> dict[str, Any]:
         """Settings of the simulated provider."""
         return {"latency_s": self.latency_s, "latency_p99_s": 3.0 * self.latency_s, "seed": 1}
 
 
-FULL = BenchPlan(rounds=7, memory_rounds=3, memory_calls=30_000)
-QUICK = BenchPlan(rounds=3, memory_rounds=1, memory_calls=30_000, turns=30, batch=30)
+FULL = BenchPlan(rounds=7, memory_rounds=3, memory_calls=40_000)
+QUICK = BenchPlan(rounds=3, memory_rounds=1, memory_calls=40_000, turns=30, batch=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sized
 
 from perfwright.core import LLMError
 from perfwright.llm.replies import Completion
@@ -24,6 +24,8 @@ class Source:
         self._lock = asyncio.Lock()
         self._asynchronous = aiter(requests) if isinstance(requests, AsyncIterable) else None
         self._plain = iter(()) if isinstance(requests, AsyncIterable) else iter(requests)
+        self.least = len(requests) if isinstance(requests, Sized) else 1
+        """So many workers can be hired at once without one that finds nothing."""
         self.taken = 0
 
     async def take(self) -> tuple[int, Request] | None:
@@ -42,8 +44,8 @@ class Source:
 class Crew:
     """Runs `handle` for every request of a source.
 
-    A worker that has found a request hires the next one, so there are never more tasks than
-    requests in flight, and an iterator is not read ahead of them.
+    A worker that has found a request of an iterator hires the next one, so there are never more
+    tasks than requests in flight, and nothing is read ahead of them.
     """
 
     def __init__(
@@ -60,7 +62,8 @@ class Crew:
         failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                self._hire(group)
+                for _ in range(min(self._places, self._source.least)):
+                    self._hire(group)
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
         if failure is not None:  # raised here it keeps its own cause and context
@@ -73,7 +76,7 @@ class Crew:
     async def _work(self, group: asyncio.TaskGroup) -> None:
         take, handle, handled = self._source.take, self._handle, 0
         while (item := await take()) is not None:
-            if self._places > 0:
+            if self._places > 0 and self._source.taken >= self._source.least:
                 self._hire(group)
             await handle(*item)
             handled += 1

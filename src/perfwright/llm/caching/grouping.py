@@ -79,8 +79,9 @@ def order_blocks(
     places = sorted(range(len(prompts)), key=sort.__getitem__)
     repeated = sum(_shared_lengths([prompts[place] for place in places]))
     order: list[int] = []
-    for wanted in sorted(set(urgency or ())) or [None]:
-        group = [place for place in places if urgency is None or urgency[place] == wanted]
+    ranks = urgency or [0] * len(prompts)
+    for rank in sorted(set(ranks)):
+        group = [place for place in places if ranks[place] == rank]
         order += _spread(group, prompts, in_flight=in_flight) if in_flight > 1 else group
     return PrefixOrder(order=tuple(order), blocks=sum(map(len, prompts)), repeated_blocks=repeated)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from perfwright.core import LLMError, SpendLimitError, StreamCutError
+from perfwright.llm.caching.keys import KeyMaker
 from perfwright.llm.caching.live import Live
+from perfwright.llm.caching.semantic import Search, SemanticCache
 from perfwright.llm.caching.stored import Stored, is_kept
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import ReplyStream
@@ -18,8 +20,9 @@ Open = Callable[[], Awaitable[ReplyStream]]
 class UnkeptError(LLMError):
     """Carries an answer past the cache, to all who wait for it, without storing it."""
 
-    def __init__(self, record: bytes) -> None:
-        self.record = record
+    def __init__(self, record: bytes, *, is_similar: bool = False) -> None:
+        self.record, self.is_similar = record, is_similar
+        """Whether it is the answer to a similar question."""
         super().__init__("an answer of a kind that is not kept")
 
 
@@ -27,13 +30,43 @@ class OthersLimitError(LLMError):
     """The caller whose call was shared had no budget left; that says nothing of the others."""
 
 
+class Similar:
+    """The semantic cache, for one request."""
+
+    __slots__ = ("_keys", "_request", "_search", "_semantic", "is_served")
+
+    def __init__(self, request: Request, *, semantic: SemanticCache, keys: KeyMaker) -> None:
+        self._request, self._semantic, self._keys = request, semantic, keys
+        self._search: Search | None = None
+        self.is_served = False
+
+    async def look(self) -> None:
+        """Look for a similar question.
+
+        Raises:
+            UnkeptError: If its answer is to be given.
+        """
+        self._search = found = await self._semantic.find(self._request, keys=self._keys)
+        if found is not None and found.is_served and found.neighbour is not None:
+            self.is_served = True
+            raise UnkeptError(found.neighbour.record, is_similar=True)
+
+    def learn(self, stored: Stored) -> None:
+        """Take in the provider's answer."""
+        if self._search is not None:
+            self._semantic.learn(self._search, self._request, stored=stored)
+
+
 class Making:
     """A factory for `AdvancedCache`: the caller's way to the provider, and whether it was taken."""
 
-    __slots__ = ("_make", "_on_end", "_request", "made", "was_asked")
+    __slots__ = ("_make", "_on_end", "_request", "_similar", "made", "was_asked")
 
-    def __init__(self, request: Request, make: Make, *, on_end: Callable[[], object]) -> None:
-        self._request, self._make, self._on_end = request, make, on_end
+    def __init__(
+        self, request: Request, make: Make, *, similar: Similar | None, on_end: Callable[[], object]
+    ) -> None:
+        self._request, self._make = request, make
+        self._similar, self._on_end = similar, on_end
         self.made: Stored | None = None
         self.was_asked = False
 
@@ -41,7 +74,11 @@ class Making:
         """Return the record to keep."""
         self.was_asked = True
         try:
+            if self._similar is not None:
+                await self._similar.look()
             self.made = await self._make()
+            if self._similar is not None:
+                self._similar.learn(self.made)
         finally:
             self._on_end()
         return record_of(self._request, self.made)
@@ -54,24 +91,34 @@ class Making:
 class Reading:
     """The same for a stream: hands on each piece to the readers, and keeps the whole."""
 
-    __slots__ = ("_live", "_open", "_request", "was_asked")
+    __slots__ = ("_live", "_open", "_request", "_similar", "was_asked")
 
-    def __init__(self, request: Request, open_: Open, *, live: Live) -> None:
-        self._request, self._open, self._live = request, open_, live
+    def __init__(
+        self, request: Request, open_: Open, *, live: Live, similar: Similar | None
+    ) -> None:
+        self._request, self._open = request, open_
+        self._live, self._similar = live, similar
         self.was_asked = False
 
     async def __call__(self) -> bytes:
         """Return the record to keep."""
-        self.was_asked = True
         if self._live.is_over:  # an answer that was served stale is renewed: nobody reads along
             self._live = Live(on_left=lambda _: None)
+        if self._similar is not None:
+            await self._similar.look()
+        self.was_asked = True
         try:
             stored = await self._read(self._live)
         except BaseException as error:
             self._live.fail(error if isinstance(error, Exception) else _ended(self._live))
             raise
-        self._live.finish(stored.pack())
-        return record_of(self._request, stored)
+        record = stored.pack()
+        self._live.finish(record)
+        if self._similar is not None:
+            self._similar.learn(stored)
+        if not is_kept(self._request, stored.payload):
+            raise UnkeptError(record)
+        return record
 
     def own(self, error: SpendLimitError) -> Exception:
         """Return the error for the caller that brought `open_`."""
@@ -108,4 +155,4 @@ def record_of(request: Request, stored: Stored) -> bytes:
 
 def _ended(live: Live) -> StreamCutError:
     text = "".join(piece.text for piece in live.pieces)
-    return StreamCutError(endpoint=live.endpoint, problem="reading it was cancelled", text=text)
+    return StreamCutError(endpoint=live.endpoint, problem="the cache was closed", text=text)

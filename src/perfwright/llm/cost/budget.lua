@@ -5,7 +5,7 @@
 -- ARGV[2]  name of the hold
 -- ARGV[3]  take: how long a hold lasts, ms; finish: 1 if the call took something
 -- ARGV[4]  finish: how many of the rows, from the first, have the hold
--- ARGV[5]  then for each row when it may be forgotten (ms since 1970, 0: never), and
+-- ARGV[5]  then for each row how long it is kept (ms, 0: for ever), and
 --          take: limits, most, alone, expected, three amounts each
 --          finish: actual, expected
 -- Amounts are pico-dollars, tokens, calls. Sums are added by HINCRBY, which is exact.
@@ -15,15 +15,13 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local op, hold = ARGV[1], ARGV[2]
 
-local function negative(text)
-  if text:sub(1, 1) == '-' then return text:sub(2) end
-  return '-' .. text
-end
-
 local function add(key, fields, amounts, first, sign)
   for i = 1, 3 do
     local amount = amounts[first + i - 1]
-    redis.call('HINCRBY', key, fields[i], sign > 0 and amount or negative(amount))
+    if sign < 0 then  -- of the text: a number has 53 bits
+      amount = amount:sub(1, 1) == '-' and amount:sub(2) or '-' .. amount
+    end
+    if tonumber(amount) ~= 0 then redis.call('HINCRBY', key, fields[i], amount) end
   end
 end
 
@@ -56,10 +54,10 @@ local function numbers(key, fields)
   return found
 end
 
-local function forget_later(key, deadlines, when)
-  if when ~= '0' then
-    redis.call('PEXPIREAT', key, when)
-    redis.call('PEXPIREAT', deadlines, when)
+local function keep_for(key, deadlines, ms)
+  if ms ~= '0' then
+    redis.call('PEXPIRE', key, ms)
+    redis.call('PEXPIRE', deadlines, ms)
   end
 end
 
@@ -100,7 +98,7 @@ if op == 'take' then
         table.concat({ARGV[at + 10], ARGV[at + 11], ARGV[at + 12]}, ' ')
       redis.call('HSET', key, 'h:' .. hold, kept)
       redis.call('ZADD', deadlines, now + tonumber(ARGV[3]), hold)
-      forget_later(key, deadlines, ARGV[at])
+      keep_for(key, deadlines, ARGV[at])
     end
   end
   return reply
@@ -113,7 +111,7 @@ if op == 'finish' then
       add(key, SPENT, ARGV, at + 4, -1)  -- it has ended by itself, and that was booked
     end
     if ARGV[3] == '1' then add(key, SPENT, ARGV, at + 1, 1) end
-    forget_later(key, deadlines, ARGV[at])
+    keep_for(key, deadlines, ARGV[at])
     for _, amount in ipairs(numbers(key, SPENT)) do reply[#reply + 1] = amount end
   end
   return reply

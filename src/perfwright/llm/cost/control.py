@@ -128,7 +128,8 @@ class CostControl:
         watch = self._alerts.watch if self._alerts else None
         if make_ledger is None:
             make_ledger = _in_memory
-        self._ledger = make_ledger(clock, watch)
+        self.ledger = make_ledger(clock, watch)
+        """Where the budgets are kept; a shared one can `look` at what all have spent."""
         self._needs = Needs(
             self._estimator, price_of=self._dearest, strict_max_tokens=strict_max_tokens
         )
@@ -154,7 +155,7 @@ class CostControl:
             return Hold(self, call)
         start_s = self._clock.now()
         try:
-            grant = await self._ledger.take(lambda: self._needs.demands(call, covering))
+            grant = await self.ledger.take(lambda: self._needs.demands(call, covering))
         finally:
             call.trace.add("budget", start_s, end_s=self._clock.now())
         strict = any(budget.strict for budget in covering)
@@ -206,13 +207,13 @@ class CostControl:
         covering = [budget for budget in self._budgets if budget.covers(labels)]
         if covering:
             amounts = Amounts(pico or 0, usage.total_tokens, 1)
-            self._ledger.charge([(b, _value(b, labels)) for b in covering], amounts)
+            self.ledger.charge([(b, _value(b, labels)) for b in covering], amounts)
         return None if pico is None else pico / PICO
 
     def get_stats(self) -> dict[str, Any]:
         """Return totals since the start, and how each budget stands; money in USD."""
         alerts = {"alert_failures": self._alerts.failures} if self._alerts else {}
-        return self.book.get_stats() | alerts | {"budgets": self._ledger.get_stats()}
+        return self.book.get_stats() | alerts | {"budgets": self.ledger.get_stats()}
 
     def metrics(self) -> Iterator[Metric]:
         """Yield the same as metrics."""
@@ -220,7 +221,7 @@ class CostControl:
 
     async def aclose(self) -> None:
         """Write down what is not written yet."""
-        await self._ledger.aclose()
+        await self.ledger.aclose()
 
     def _book(
         self,

@@ -14,6 +14,7 @@ from perfwright.core import Clock, MissingExtraError
 from perfwright.llm.cost.account import Claim, Ruling
 from perfwright.llm.cost.budget import Amounts
 from perfwright.llm.cost.ledger import Ledger, Watch
+from perfwright.llm.cost.periods import Calendar
 from perfwright.llm.cost.shared_ledger import Answer, Finish, Row, SharedLedger
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ def in_redis(
     Raises:
         MissingExtraError: If redis-py is not installed.
     """
-    store = _RedisStore(client, key=key, timeout_s=timeout_s)
-    return lambda clock, watch: SharedLedger(store, clock=clock, watch=watch, hold_ttl_s=hold_ttl_s)
+    return lambda clock, watch: SharedLedger(
+        _RedisStore(client, key=key, timeout_s=timeout_s, calendar=Calendar(clock)),
+        clock=clock,
+        watch=watch,
+        hold_ttl_s=hold_ttl_s,
+    )
 
 
 class _RedisStore:
-    def __init__(self, client: Redis | RedisCluster, *, key: str, timeout_s: float) -> None:
+    def __init__(
+        self, client: Redis | RedisCluster, *, key: str, timeout_s: float, calendar: Calendar
+    ) -> None:
         try:
             from redis.exceptions import NoScriptError, RedisError
         except ImportError as error:
@@ -57,7 +64,7 @@ class _RedisStore:
         self.failures: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
         self._no_script = NoScriptError
         self._client: Any = client
-        self._key, self._timeout_s = key, timeout_s
+        self._key, self._timeout_s, self._calendar = key, timeout_s, calendar
 
     async def take(
         self, rows: Sequence[Row], claims: Sequence[Claim], *, hold: str, ttl_s: float
@@ -65,7 +72,7 @@ class _RedisStore:
         arguments: list[object] = [hold, round(ttl_s * 1_000), 0]
         for row, (most, alone, expected) in zip(rows, claims, strict=True):
             limits = row.budget.limits
-            arguments += [_forgotten_ms(row), *limits, *most, *alone, *expected]
+            arguments += [self._kept_ms(row), *limits, *most, *alone, *expected]
         reply = await self._run("take", rows, arguments=arguments)
         answers = []
         for at in range(0, len(reply), 4):
@@ -79,9 +86,9 @@ class _RedisStore:
         actual = done.actual or Amounts(0, 0, 0)
         arguments: list[object] = [hold, int(done.actual is not None), len(done.taken)]
         for taken in done.taken:
-            arguments += [_forgotten_ms(taken.row), *actual, *taken.expected]
+            arguments += [self._kept_ms(taken.row), *actual, *taken.expected]
         for row in done.charged:
-            arguments += [_forgotten_ms(row), *actual, 0, 0, 0]
+            arguments += [self._kept_ms(row), *actual, 0, 0, 0]
         reply = [int(amount) for amount in await self._run("finish", rows, arguments=arguments)]
         return [Amounts(*reply[at : at + 3]) for at in range(0, len(reply), 3)]
 
@@ -98,6 +105,12 @@ class _RedisStore:
     async def aclose(self) -> None:
         """Do nothing: the client is the caller's."""
 
+    def _kept_ms(self, row: Row) -> int:
+        """Return for how long a row is kept, 0 for ever; not until when: clocks differ."""
+        if math.isinf(row.ends_s):
+            return 0
+        return round((row.ends_s - self._calendar.now() + _KEPT_AFTER_S) * 1_000)
+
     async def _run(self, op: str, rows: Sequence[Row], *, arguments: Sequence[object]) -> list[Any]:
         if not rows:
             return []
@@ -111,10 +124,6 @@ class _RedisStore:
                 return list(await self._client.execute_command("EVALSHA", sha, *rest))
             except self._no_script:
                 return list(await self._client.execute_command("EVAL", source, *rest))
-
-
-def _forgotten_ms(row: Row) -> int:
-    return 0 if math.isinf(row.ends_s) else round((row.ends_s + _KEPT_AFTER_S) * 1_000)
 
 
 @cache

@@ -132,6 +132,7 @@ class SharedLedger:
         self._closing = False
         self._process = uuid.uuid4().hex
         self._count = self._failed_writes = 0
+        self._problem = ""
         self._rows: dict[tuple[str, str], Row] = {}
 
     async def take(self, ask: Ask) -> Grant:
@@ -148,7 +149,7 @@ class SharedLedger:
     def finish(self, done: Finish) -> None:
         """Write the end of a hold, in the background."""
         self._unwritten.append(done)
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write())
 
     def get_stats(self) -> dict[str, Any]:
@@ -157,6 +158,7 @@ class SharedLedger:
             "place": self._store.describe(),
             "unwritten": len(self._unwritten),
             "failed_writes": self._failed_writes,
+            "last_problem": self._problem,
         }
 
     async def look(self) -> dict[str, Any]:
@@ -177,12 +179,15 @@ class SharedLedger:
             for row, (spent, held, holds) in zip(rows, levels, strict=True)
         }
 
+    async def written(self) -> None:
+        """Wait until all that was settled so far is written."""
+        if self._writer is not None:
+            await asyncio.shield(self._writer)
+
     async def aclose(self) -> None:
         """Write what is not written, for some tries; what then is left ends with its hold."""
         self._closing = True
-        self._freed.set()
-        if self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self.written()
         await self._store.aclose()
 
     async def _try(self, ask: Ask) -> Grant | str:
@@ -257,8 +262,9 @@ class SharedLedger:
             done = self._unwritten[0]
             try:
                 spent = await self._store.finish(done)
-            except self._store.failures:
+            except self._store.failures as error:
                 self._failed_writes += 1
+                self._problem = f"{type(error).__name__}: {error}"
                 tries_left -= self._closing
                 await self._clock.sleep(pause_s)
                 pause_s = min(2.0 * pause_s, 10.0 * _LONGEST_PAUSE_S)
@@ -267,7 +273,6 @@ class SharedLedger:
             del self._unwritten[0]
             self._freed.set()
             self._tell(done, spent)
-        self._writer = None
 
     def _tell(self, done: Finish, spent: Sequence[Amounts]) -> None:
         if self._watch is None or done.actual is None:

@@ -62,6 +62,14 @@ class Gate:
         if self.tokens is not None:
             self.tokens.take_at(tokens, now_s, slot_s=now_s)
 
+    def seconds_for(self, calls: float, tokens: float) -> float:
+        """Return how long so many calls of so many tokens each take to get through."""
+        seconds = 0.0
+        for bucket, cost in ((self.requests, 1.0), (self.pace, 1.0), (self.tokens, tokens)):
+            if bucket is not None:
+                seconds = max(seconds, calls * cost / bucket.rate.per_s)
+        return seconds
+
     def settle(self, tokens: float, now_s: float, *, actual: float, taken_s: float) -> None:
         """A call is over that reserved `tokens` at `taken_s` and cost `actual`."""
         self.in_flight -= 1
@@ -89,20 +97,20 @@ class Gate:
         """The endpoint has refused a request: it has none left."""
         for bucket in (self.requests, self.pace):
             if bucket is not None:
-                level_at_most(bucket, 0.0, now_s)
+                level_at_most(bucket, now_s, level=0.0)
 
     def allow_requests(self, rate: Rate, now_s: float) -> None:
         """Learn what it allows; what has been used counts on."""
-        self.requests = self._changed(self.requests, rate, now_s)
+        self.requests = self._changed(self.requests, rate, now_s=now_s)
 
     def allow_tokens(self, rate: Rate, now_s: float) -> None:
         """The same in tokens."""
-        self.tokens = self._changed(self.tokens, rate, now_s)
+        self.tokens = self._changed(self.tokens, rate, now_s=now_s)
 
     def _bucket(self, rate: Rate | None, now_s: float) -> TokenBucket | None:
         return None if rate is None else TokenBucket(self._spent(rate), now_s=now_s)
 
-    def _changed(self, bucket: TokenBucket | None, rate: Rate, now_s: float) -> TokenBucket:
+    def _changed(self, bucket: TokenBucket | None, rate: Rate, *, now_s: float) -> TokenBucket:
         if bucket is None:
             return TokenBucket(self._spent(rate), now_s=now_s)
         bucket.set_rate(self._spent(rate), now_s)
@@ -113,7 +121,7 @@ class Gate:
         return Rate(rate.per_s * (1.0 - self._headroom_ratio), burst)
 
 
-def level_at_most(bucket: TokenBucket, level: float, now_s: float) -> None:
+def level_at_most(bucket: TokenBucket, now_s: float, *, level: float) -> None:
     """Correct a bucket that holds more than the provider says is left."""
     surplus = bucket.available(now_s) - level
     if surplus > 0.0:

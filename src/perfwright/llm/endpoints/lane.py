@@ -1,29 +1,32 @@
-"""The way to one endpoint: who waits, who goes next, and what their calls have shown of it."""
+"""The way to one endpoint: who waits, who goes next, and what their requests have shown of it."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from perfwright.core import BreakerOpenError, Clock, LimitTimeoutError, ProviderLimitError
+from perfwright.core import (
+    BreakerOpenError,
+    Clock,
+    LimitTimeoutError,
+    ProviderError,
+    ProviderLimitError,
+    ProviderTimeoutError,
+)
 from perfwright.limits import BreakerState, CircuitBreaker, Permit
 from perfwright.limits._alarm import Alarm
 from perfwright.limits._line import Line, Waiter
+from perfwright.llm.endpoints.allowance import Allowance
 from perfwright.llm.endpoints.endpoint import Endpoint
-from perfwright.llm.endpoints.gate import Gate, level_at_most
-from perfwright.llm.endpoints.learning import RateLearner
 from perfwright.llm.endpoints.settings import CallSettings
-from perfwright.llm.endpoints.told import ToldLimit
 from perfwright.llm.transport import Transport
 
-_NO_HEADERS: Mapping[str, str] = {}
-_LONGEST_PAUSE_S = 30.0
 _AGEING_S = 5.0
-_REFRESH_S = 0.01
-_READ_HEADERS_S = 0.02
-"""Headers are read so often at most: it takes longer than everything else that a call costs here."""
+_DOWN_S = 1e6
+"""Added to the delay of an endpoint that is down: any other is better, and the next to be probed
+is the best of those."""
 _IN_FRONT = -1_000_000
 """Priority of retries: what has begun is finished before anything new."""
 
@@ -31,14 +34,25 @@ _IN_FRONT = -1_000_000
 class Ticket:
     """Leave for one request, and what it has taken."""
 
-    __slots__ = ("permit", "taken_s", "tokens")
+    __slots__ = ("hurried", "permit", "taken_s", "tokens")
 
     def __init__(self, permit: Permit, *, tokens: float, taken_s: float) -> None:
         self.permit, self.tokens, self.taken_s = permit, tokens, taken_s
+        self.hurried = False
+        """It has so little time that no answer does not speak against the endpoint."""
 
 
 class Lane:
-    """Lets calls through to an endpoint, in order, and wakes up exactly when the next can go."""
+    """Lets requests through to an endpoint, in order, and wakes exactly when the next can go.
+
+    Args:
+        endpoint: Where to.
+        transport: How.
+        settings: Of all calls.
+        clock: Gives the time and waits.
+        rng: Source of jitter.
+        recovered: Told when the endpoint works again after it was down.
+    """
 
     def __init__(
         self,
@@ -48,16 +62,16 @@ class Lane:
         settings: CallSettings,
         clock: Clock,
         rng: random.Random,
+        recovered: Callable[[], None],
     ) -> None:
         self.endpoint, self.name, self.transport = endpoint, endpoint.name, transport
-        self._settings, self._clock = settings, clock
-        now_s = clock.now()
-        self.gate = Gate(
-            requests=endpoint.requests,
-            tokens=endpoint.tokens,
-            max_concurrent=endpoint.max_concurrent,
-            headroom_ratio=settings.headroom_ratio,
-            now_s=now_s,
+        self.has_alternatives = False
+        """Calls that wait may go elsewhere when this endpoint cannot take them soon."""
+        self.attempts = self.limited = self.moved = 0
+        self.limit_waits, self.limit_wait_s = 0, 0.0
+        self._settings, self._clock, self._recovered = settings, clock, recovered
+        self.allowance = Allowance(
+            endpoint, headroom_ratio=settings.headroom_ratio, rng=rng, now_s=clock.now()
         )
         self.breaker = CircuitBreaker(
             name=endpoint.name,
@@ -69,20 +83,46 @@ class Lane:
             probe_timeout_s=settings.attempt_timeout_s,
             rng=rng,
         )
-        self.learner = RateLearner(endpoint.requests)
-        self._refresh_s = -math.inf
-        self._told_requests, self._told_tokens = ToldLimit(), ToldLimit()
-        self._read_headers_s = -math.inf
-        self._refused_in_a_row = 0
-        self._rng = rng
         self._down_since_s = math.inf
         self._line: Line[Ticket | None] = Line(ageing_s=_AGEING_S)
         self._alarm = Alarm(clock, ring=self._serve)
 
+    # --- what it is like
+
+    @property
+    def is_down(self) -> bool:
+        """The breaker lets nothing through but probes."""
+        return self.breaker.state is not BreakerState.CLOSED
+
+    @property
+    def waiting(self) -> int:
+        """Calls in the line."""
+        return len(self._line)
+
+    @property
+    def load(self) -> float:
+        """Requests under way, for its weight."""
+        return (self.allowance.gate.in_flight + 1) / (self.endpoint.weight or 1.0)
+
+    def delay_s(self, tokens: float, now_s: float) -> float:
+        """Return about how long a call would wait here."""
+        queued_s = self.allowance.gate.seconds_for(self.waiting, tokens) if self._line else 0.0
+        return max(queued_s, self.blocked_s(now_s))
+
+    def blocked_s(self, now_s: float) -> float:
+        """Return for how long it takes no call whatever its rate: a pause, or an open breaker."""
+        state = self.breaker.state
+        if state is BreakerState.HALF_OPEN:
+            return _DOWN_S  # nobody knows until the probe is back
+        paused_s = self.allowance.gate.paused_until_s - now_s
+        if state is BreakerState.OPEN and (open_s := self.breaker.retry_after_s(now_s)) > 0.0:
+            return _DOWN_S + max(open_s, paused_s)
+        return max(0.0, paused_s)
+
     # --- going in
 
     def try_enter(self, tokens: float, now_s: float) -> Ticket | None:
-        """Let a call through if it can go at once; it does not overtake those that wait."""
+        """Let a request through if it can go at once; it does not overtake those that wait."""
         if self._line:
             return None
         admitted = self._admit(tokens, now_s)
@@ -91,7 +131,7 @@ class Lane:
     async def enter(
         self, tokens: float, *, priority: int, deadline_s: float, retried: bool
     ) -> Ticket | None:
-        """Wait until the call can go; None: it had better choose its endpoint anew.
+        """Wait until the request can go; None: it had better choose its endpoint anew.
 
         Raises:
             BreakerOpenError: If the endpoint is down, and has been for too long to wait for it.
@@ -103,7 +143,17 @@ class Lane:
         waiter = self._line.join((tokens,), priority=rank, now_s=now_s, max_wait_s=math.inf)
         if self._line.head() is waiter:
             self._serve()
-        return await self._wait(waiter, now_s, deadline_s=deadline_s)
+        ticket = await self._wait(waiter, now_s, deadline_s=deadline_s)
+        self.limit_waits += 1
+        self.limit_wait_s += self._clock.now() - now_s
+        return ticket
+
+    def evict(self) -> None:
+        """Let those that wait choose anew."""
+        for waiter in self._line.take(len(self._line)):
+            self.moved += 1
+            waiter.future.set_result(None)
+        self._alarm.cancel()
 
     async def _wait(
         self, waiter: Waiter[Ticket | None], now_s: float, *, deadline_s: float
@@ -128,27 +178,30 @@ class Lane:
         if waiter.in_line:
             self._line.leave(waiter)
         elif not waiter.future.cancelled() and waiter.future.exception() is None:
-            ticket = waiter.future.result()
+            ticket = waiter.future.result()  # let through in the very turn in which it gave up
             if ticket is not None:
                 self.abandoned(ticket, sent=False)
-        self._serve_if_waiting()
-
-    def _check_worth_waiting(self, now_s: float, *, deadline_s: float) -> None:
-        down_for_s = now_s - self._down_since_s
-        retry_after_s = self.breaker.retry_after_s(now_s)
-        if down_for_s >= self._settings.wait_when_down_s or now_s + retry_after_s > deadline_s:
-            raise BreakerOpenError(name=self.name, retry_after_s=retry_after_s)
-        if self.gate.paused_until_s > deadline_s:
-            wait_s = self.gate.paused_until_s - now_s
-            raise LimitTimeoutError(
-                limit=self.name, timeout_s=max(0.0, deadline_s - now_s), wait_s=wait_s
-            )
-
-    def _serve_if_waiting(self) -> None:
         if self._line:
             self._serve()
         else:
             self._alarm.cancel()
+
+    def _check_worth_waiting(self, now_s: float, *, deadline_s: float) -> None:
+        retry_after_s = self.breaker.retry_after_s(now_s)
+        if now_s >= self._give_up_s or now_s + retry_after_s > deadline_s:
+            raise BreakerOpenError(name=self.name, retry_after_s=retry_after_s)
+        paused_until_s = self.allowance.gate.paused_until_s
+        if paused_until_s > deadline_s:
+            raise LimitTimeoutError(
+                limit=self.name,
+                timeout_s=max(0.0, deadline_s - now_s),
+                wait_s=paused_until_s - now_s,
+            )
+
+    @property
+    def _give_up_s(self) -> float:
+        """When nobody waits any more for an endpoint that is down."""
+        return self._down_since_s + self._settings.wait_when_down_s
 
     def _serve(self) -> None:
         """Let through who can go, and set the alarm for the next one."""
@@ -163,125 +216,98 @@ class Lane:
         self._alarm.cancel()
 
     def _sleep(self, wait_s: float, now_s: float) -> None:
-        give_up_s = self._down_since_s + self._settings.wait_when_down_s
-        if now_s >= give_up_s:
+        if now_s >= self._give_up_s:
             self._fail_all(now_s)
-        elif (until_s := min(now_s + wait_s, give_up_s)) < math.inf:
+        elif (until_s := min(now_s + wait_s, self._give_up_s)) < math.inf:
             self._alarm.set(until_s)
         else:
-            self._alarm.cancel()  # a call that ends will serve
+            self._alarm.cancel()  # the end of another call will serve
 
     def _fail_all(self, now_s: float) -> None:
+        retry_after_s = self.breaker.retry_after_s(now_s)
         for waiter in self._line.take(len(self._line)):
-            error = BreakerOpenError(
-                name=self.name, retry_after_s=self.breaker.retry_after_s(now_s)
+            waiter.future.set_exception(
+                BreakerOpenError(name=self.name, retry_after_s=retry_after_s)
             )
-            waiter.future.set_exception(error)
 
     def _admit(self, tokens: float, now_s: float) -> Ticket | float:
-        """Let a call through, or return the seconds until it is worth asking again."""
-        if now_s >= self._refresh_s:
-            self._refresh_s = now_s + _REFRESH_S
-            self.gate.set_pace(self.learner.rate(), now_s)
-        wait_s = self.gate.wait_s(tokens, now_s)
+        """Let a request through, or return the seconds until it is worth asking again."""
+        wait_s = self.allowance.wait_s(tokens, now_s)
         if wait_s > 0.0:
             return wait_s
-        if self.breaker.state is BreakerState.OPEN:
-            wait_s = self.breaker.retry_after_s(now_s)
-            if wait_s > 0.0:
-                return wait_s
+        if (
+            self.breaker.state is BreakerState.OPEN
+            and (wait_s := self.breaker.retry_after_s(now_s)) > 0.0
+        ):
+            return wait_s
         permit = self.breaker.allow(now_s)
         if permit is None:
             return math.inf  # the probe under way will tell
-        self.gate.take(tokens, now_s)
-        self.learner.sent(now_s)
+        self.allowance.take(tokens, now_s)
+        self.attempts += 1
         return Ticket(permit, tokens=tokens, taken_s=now_s)
 
     # --- coming out
 
-    def answered(
-        self, ticket: Ticket, *, tokens: float | None, headers: Mapping[str, str] = _NO_HEADERS
-    ) -> float:
-        """The endpoint answered; it cost so many tokens, None if it did not say."""
+    def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> float:
+        """The endpoint has answered; returns the time. The place is kept until `over`."""
         now_s = self._clock.now()
-        self.breaker.record_success(ticket.permit, now_s)
-        self._down_since_s = math.inf
-        self._refused_in_a_row = 0
-        if now_s >= self._read_headers_s and headers:
-            self._read_headers_s = now_s + _READ_HEADERS_S
-            self._read_headers(headers, now_s)
-        self._settle(ticket, now_s, actual=tokens)
+        self._works(ticket, now_s)
+        self.allowance.answered(headers, now_s)
         return now_s
 
-    def limited(self, ticket: Ticket, error: ProviderLimitError) -> float:
-        """It refused for its limits: nobody is to ask again before the pause is over."""
+    def erred(self, ticket: Ticket, error: ProviderError) -> None:
+        """The request has failed, and is over."""
         now_s = self._clock.now()
-        pause_s = self._pause_s(error)
-        self.learner.refused(ticket.taken_s, now_s=now_s, pause_s=pause_s)
-        self._read_headers(error.headers, now_s)
-        self.gate.set_pace(self.learner.rate(), now_s)
-        self.gate.exhaust(now_s)
-        self.breaker.record_success(ticket.permit, now_s)  # whoever says no is there
-        self._down_since_s = math.inf
-        self.gate.pause(now_s + pause_s)
-        self._settle(ticket, now_s, actual=0.0)
-        return now_s
-
-    def failed(self, ticket: Ticket) -> float:
-        """It failed, or did not answer."""
-        now_s = self._clock.now()
-        self.breaker.record_failure(ticket.permit, now_s)
-        if self.is_down and self._down_since_s == math.inf:
-            self._down_since_s = now_s
-        self._settle(ticket, now_s, actual=None)
-        return now_s
+        if isinstance(error, ProviderLimitError):
+            self._works(ticket, now_s)  # whoever says no is there
+            self._is_refused(ticket, error, now_s=now_s)
+            self.over(ticket, tokens=0.0)
+        elif ticket.hurried and isinstance(error, ProviderTimeoutError):
+            self.abandoned(ticket, sent=True)
+        elif error.is_transient:
+            self._fails(ticket, now_s)
+            self.over(ticket, tokens=None)
+        else:
+            self._works(ticket, now_s)
+            self.over(ticket, tokens=0.0)
 
     def abandoned(self, ticket: Ticket, *, sent: bool) -> None:
         """The request was given up, or never sent, which says nothing about the endpoint."""
         self.breaker.release(ticket.permit)
-        self._settle(ticket, self._clock.now(), actual=None if sent else 0.0)
+        self.over(ticket, tokens=None if sent else 0.0)
 
-    def _pause_s(self, error: ProviderLimitError) -> float:
-        """As long as it asks for; else longer each time in a row."""
-        if error.retry_after_s is not None:
-            return error.retry_after_s
-        self._refused_in_a_row += 1
-        longest_s = min(_LONGEST_PAUSE_S, 0.05 * 2.0 ** min(self._refused_in_a_row, 20))
-        return longest_s * self._rng.uniform(0.5, 1.0)
-
-    def _read_headers(self, headers: Mapping[str, str], now_s: float) -> None:
-        from perfwright.llm.wire.rate_headers import parse_rate_headers
-
-        facts = parse_rate_headers(headers)
-        if self.endpoint.requests is None:
-            rate = self._told_requests.note(
-                facts.requests_limit, left=facts.requests_left, reset_s=facts.requests_reset_s
-            )
-            if rate is not None:
-                self.gate.allow_requests(rate, now_s)
-                self.learner.told(rate)
-        if self.endpoint.tokens is None:
-            rate = self._told_tokens.note(
-                facts.tokens_limit, left=facts.tokens_left, reset_s=facts.tokens_reset_s
-            )
-            if rate is not None:
-                self.gate.allow_tokens(rate, now_s)
-        if facts.requests_left is not None and self.gate.requests is not None:
-            level_at_most(self.gate.requests, facts.requests_left + 1.0, now_s)
-        if facts.tokens_left is not None and self.gate.tokens is not None:
-            level_at_most(self.gate.tokens, facts.tokens_left, now_s)
-
-    @property
-    def is_down(self) -> bool:
-        """The breaker lets no calls through but probes."""
-        return self.breaker.state is not BreakerState.CLOSED
-
-    def _settle(self, ticket: Ticket, now_s: float, *, actual: float | None) -> None:
-        self.gate.settle(
-            ticket.tokens,
-            now_s,
-            actual=ticket.tokens if actual is None else actual,
-            taken_s=ticket.taken_s,
+    def over(self, ticket: Ticket, *, tokens: float | None) -> None:
+        """The request has ended; it cost so many tokens, None if that is not known."""
+        actual = ticket.tokens if tokens is None else tokens
+        self.allowance.gate.settle(
+            ticket.tokens, self._clock.now(), actual=actual, taken_s=ticket.taken_s
         )
         if self._line:
             self._serve()
+
+    def _is_refused(self, ticket: Ticket, error: ProviderLimitError, *, now_s: float) -> None:
+        self.limited += 1
+        pause_s = self.allowance.refused(
+            ticket.taken_s, now_s, headers=error.headers, asked_s=error.retry_after_s
+        )
+        if pause_s > self._settings.fallback_after_s:
+            self._divert()
+
+    def _works(self, ticket: Ticket, now_s: float) -> None:
+        was_down = self.is_down
+        self.breaker.record_success(ticket.permit, now_s)
+        if was_down and not self.is_down:
+            self._down_since_s = math.inf
+            self._recovered()
+
+    def _fails(self, ticket: Ticket, now_s: float) -> None:
+        was_down = self.is_down
+        self.breaker.record_failure(ticket.permit, now_s)
+        if self.is_down and not was_down:
+            self._down_since_s = now_s
+            self._divert()
+
+    def _divert(self) -> None:
+        if self.has_alternatives:
+            self.evict()

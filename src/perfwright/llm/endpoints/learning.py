@@ -21,9 +21,11 @@ _FIRST_AT_ONCE = 5.0
 _START_GAIN = 2.8
 """Per second and request: while nothing was refused, the rate doubles every quarter of a second."""
 _UNLIMITED_PER_S = 10_000.0
-_SEEK_GAIN = 0.7
-"""The same after one refusal, when the rate is a guess: it doubles every second."""
-_TYPICAL_BURST_S = 0.2
+_SEEK_GAIN = 1.0
+"""The same after one refusal, when the rate is a guess: it doubles in 0.7 s."""
+_TYPICAL_BURST_S = 0.1
+_LONGEST_BURST_S = 0.25
+"""More than this is not spent at once even if it seems to fit in: it would be as many refusals."""
 _KEPT = 1_024
 """Requests remembered; a fit takes about 1 ms for each thousand."""
 _EPISODES = 4
@@ -34,6 +36,9 @@ _STEADY_S = 8.0
 _PAUSES = 20.0
 """After a fit it takes at most so long, and so many pauses, to get back to the fitted rate; less
 where the fit is from a shorter time, since it is then worth less than the next one."""
+
+_DOUBTFUL = 0.3
+"""Error of a fit that says the rate is less than half of what it was: the rate is only halved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,8 @@ class RateLearner:
                 return None
             return Rate(per_s, max(_FIRST_AT_ONCE, per_s * 0.02))
         per_s = self._base * self._growth() if self._fitted else self._sought()
-        burst = max(1.0, 0.8 * self.burst - 1.0) if self.burst is not None else 1.0
+        known = 1.0 if self.burst is None else 0.8 * self.burst - 1.0
+        burst = max(1.0, min(known, _LONGEST_BURST_S * per_s))
         return Rate(per_s if self.ceiling is None else min(per_s, self.ceiling.per_s), burst)
 
     def told(self, ceiling: Rate) -> None:
@@ -124,18 +130,21 @@ class RateLearner:
         steps = self._since / ((self._base or 1.0) * self._steady_s)
         if steps <= 1.0:
             return 1.0 - min(0.3, 0.01 + 0.5 * self._error_ratio) * (1.0 - steps)
-        return math.exp(min(3.0, (0.05 + self._error_ratio) * (steps - 1.0) ** 2))
+        return math.exp(min(12.0, (0.05 + self._error_ratio) * (steps - 1.0) ** 2))
 
     def _conclude(self, pause_s: float) -> None:
         """Draw the conclusion from an episode."""
         del self._episodes_s[:-_EPISODES]
         fit = self._fit()
-        if fit is not None:
+        if fit is not None and fit.per_s < 0.5 * self._last_fit_per_s:
+            self._base = self._last_fit_per_s = 0.5 * self._last_fit_per_s
+            self._error_ratio = _DOUBTFUL
+        elif fit is not None:
             self._fitted = True
             self._base = self._last_fit_per_s = fit.per_s
             self.burst, self._error_ratio = fit.size, fit.error_ratio
             longest_s = _STEADY_S + _PAUSES * pause_s
-            self._steady_s = min(longest_s, max(fit.span_s, 5.0 / fit.per_s))
+            self._steady_s = min(longest_s, max(fit.span_s, 2.0 / fit.per_s))
         else:
             self._base = self._guess()
             self._fitted = False
@@ -155,7 +164,7 @@ class RateLearner:
             return 0.85 * self.ceiling.per_s
         end_s = self._episodes_s[-1]
         start_s = self._sent_s[0] if self._sent_s else end_s
-        return 0.6 * max(1.0, self._since) / (end_s - start_s + _TYPICAL_BURST_S)
+        return 0.8 * max(1.0, self._since) / (end_s - start_s + _TYPICAL_BURST_S)
 
     def _forget(self, before_s: float) -> None:
         del self._sent_s[: bisect.bisect_left(self._sent_s, before_s)]
@@ -187,12 +196,12 @@ def fitted(
         return None
 
     def excess(per_s: float) -> float:
-        levels = backlogs(sent_s, refused_s, per_s)
+        levels = backlogs(sent_s, refused_s, per_s=per_s)
         return levels[-1] - (levels[0] if size is None else size)
 
     fits: list[Fit] = []
     for per_s in _zeros(excess, mean=accepted / span_s):
-        levels = backlogs(sent_s, [*refused_s], per_s)
+        levels = backlogs(sent_s, refused_s, per_s=per_s)
         slope = (excess(0.9 * per_s) - excess(per_s)) / 0.1  # requests for a change of 100 %
         if slope > 0.0 and peak(sent_s, per_s) <= 1.2 * levels[-1] + 2.0:
             fits.append(
@@ -215,11 +224,11 @@ def _zeros(excess: Callable[[float], float], *, mean: float) -> Iterator[float]:
         high = mean * 2.0 ** (step / 2.0)
         value = excess(high)
         if before > 0.0 >= value:
-            yield _zero(excess, low, high)
+            yield _zero(excess, low=low, high=high)
         low, before = high, value
 
 
-def _zero(excess: Callable[[float], float], low: float, high: float) -> float:
+def _zero(excess: Callable[[float], float], *, low: float, high: float) -> float:
     for _ in range(_ROUNDS):
         middle = 0.5 * (low + high)
         if excess(middle) > 0.0:
@@ -241,7 +250,7 @@ def peak(sent_s: Sequence[float], per_s: float) -> float:
     return most
 
 
-def backlogs(sent_s: Sequence[float], at_s: Sequence[float], per_s: float) -> list[float]:
+def backlogs(sent_s: Sequence[float], at_s: Sequence[float], *, per_s: float) -> list[float]:
     """Return what of a bucket with this rate was in use at each of several times, ascending."""
     levels: list[float] = []
     level, before_s, place = 0.0, sent_s[0], 0

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from perfwright.core import (
-    Clock,
-    ConfigError,
-    ProviderError,
-    ProviderLimitError,
-    SystemClock,
-)
+from perfwright.core import Clock, ConfigError, SystemClock
+from perfwright.llm.endpoints.attempts import open_once, send_once
+from perfwright.llm.endpoints.choosing import Tiers, tiers_of
 from perfwright.llm.endpoints.endpoint import Endpoint
-from perfwright.llm.endpoints.lane import Lane, Ticket
-from perfwright.llm.endpoints.retrying import Backoff, RetryBudget
+from perfwright.llm.endpoints.lane import Lane
+from perfwright.llm.endpoints.reporting import pool_metrics, pool_stats
 from perfwright.llm.endpoints.settings import CallSettings
+from perfwright.llm.endpoints.shared import Shared
+from perfwright.llm.endpoints.streams import EndpointStream
+from perfwright.llm.endpoints.trip import Trip
 from perfwright.llm.replies import Reply
-from perfwright.llm.requests import Request
 from perfwright.llm.transport import Call, Transport
+from perfwright.monitoring import Metric
+
+_MOST_MODELS = 1_000
+"""Models remembered, so that callers who make up names do not fill the memory."""
 
 
 class EndpointPool:
-    """Sends calls to endpoints: within their limits, again after errors, elsewhere when down."""
+    """All endpoints that one adapter may use.
+
+    Args:
+        endpoints: In the order of preference, with names that differ.
+        settings: How hard a call tries.
+        clock: Gives the time and waits.
+        rng: Source of jitter.
+        redis_client: A `redis.asyncio` client, to share limits with other processes.
+        make_transport: For endpoints that bring none.
+
+    Raises:
+        ConfigError: If there is no endpoint, or two have one name.
+    """
 
     def __init__(
         self,
@@ -36,11 +49,10 @@ class EndpointPool:
         redis_client: Any = None,
         make_transport: Callable[[Endpoint], Transport],
     ) -> None:
-        if not endpoints:
-            raise ConfigError(field="endpoints", value=endpoints, problem="name at least one")
-        self._settings = settings = settings or CallSettings()
-        self._clock = clock = clock or SystemClock()
-        self._rng = rng = rng or random.Random()
+        _check_names(endpoints)
+        settings = settings or CallSettings()
+        clock, rng = clock or SystemClock(), rng or random.Random()
+        self._clock = clock
         self._lanes = tuple(
             Lane(
                 endpoint,
@@ -48,102 +60,80 @@ class EndpointPool:
                 settings=settings,
                 clock=clock,
                 rng=rng,
+                recovered=self._recovered,
             )
             for endpoint in endpoints
         )
-        self._backoff = Backoff(settings, rng=rng)
-        self._budget = RetryBudget(
-            ratio=settings.retry_budget_ratio,
-            floor_per_s=settings.retry_floor_per_s,
-            now_s=clock.now(),
-        )
-        self._retries = 0
+        for lane in self._lanes:
+            lane.has_alternatives = len(self._lanes) > 1
+        self._tiers: dict[str, Tiers] = {}
+        self._shared = Shared(settings, clock=clock, rng=rng)
 
     async def send(self, call: Call) -> tuple[Reply, str]:
-        """Return the answer and the name of the endpoint that gave it."""
-        request, now_s = call.request, self._clock.now()
-        timeout_s = self._settings.timeout_s if request.timeout_s is None else request.timeout_s
-        deadline_s = now_s + timeout_s
-        tokens = float(call.prompt_tokens + call.completion_tokens)
-        lane = self._lanes[0]
-        attempts = retries = 0
-        while True:
-            ticket = lane.try_enter(tokens, now_s)
-            if ticket is None:
-                ticket = await lane.enter(
-                    tokens,
-                    priority=request.priority,
-                    deadline_s=deadline_s,
-                    retried=attempts > 0,
-                )
-                start_s, now_s = now_s, self._clock.now()
-                call.trace.add("limit_wait", start_s, end_s=now_s, endpoint=lane.name)
-                if ticket is None:
-                    continue
-            attempts += 1
-            try:
-                reply = await self._attempt(lane, ticket, call, timeout_s=deadline_s - now_s)
-            except ProviderError as error:
-                error.attempts = attempts
-                now_s = self._clock.now()
-                if not error.is_transient:
-                    raise
-                if isinstance(error, ProviderLimitError):
-                    continue
-                if not lane.is_down:
-                    retries += 1
-                    if retries > self._settings.max_retries:
-                        raise
-                    wait_s = max(self._backoff.wait_s(retries), self._budget.take(now_s))
-                    if now_s + wait_s >= deadline_s:
-                        raise
-                    self._retries += 1
-                    await self._clock.sleep(wait_s)
-                    now_s = self._clock.now()
-            else:
-                self._budget.deposit()
-                return reply, lane.name
+        """Return the answer, and the name of the endpoint that gave it.
 
-    async def _attempt(self, lane: Lane, ticket: Ticket, call: Call, *, timeout_s: float) -> Reply:
-        request = self._request_for(lane, call.request)
-        try:
-            reply = await lane.transport.send(request, timeout_s=timeout_s)
-        except ProviderLimitError as error:
-            lane.limited(ticket, error)
-            raise
-        except ProviderError as error:
-            lane.failed(ticket) if error.is_transient else lane.answered(ticket, tokens=0.0)
-            raise
-        except BaseException:
-            lane.abandoned(ticket, sent=True)
-            raise
-        used = None if reply.usage is None else reply.usage.total_tokens
-        end_s = lane.answered(ticket, tokens=used, headers=reply.headers)
-        call.trace.add("attempt", ticket.taken_s, end_s=end_s, endpoint=lane.name, status=200)
-        return reply
+        Raises:
+            ProviderError: The last one, if no further attempt may help or is allowed;
+                `attempts` says how many were made.
+            LimitTimeoutError: If the limits did not let it through in its time.
+            BreakerOpenError: If all endpoints that serve the model are down.
+            ConfigError: If none serves it.
+        """
+        trip = Trip(call, self._tiers_of(call), shared=self._shared, streamed=False)
+        reply = await trip.run(send_once, discard=_forget)
+        return reply, trip.lane.name
 
-    def _request_for(self, lane: Lane, request: Request) -> Request:
-        model = lane.endpoint.model
-        if model is None or model == request.body.get("model"):
-            return request
-        return replace(request, body={**request.body, "model": model}, raw=None)
+    async def open(self, call: Call) -> EndpointStream:
+        """Return a stream whose first piece has come; until then it is as `send`.
+
+        It keeps its place until it has ended or is closed.
+        """
+        trip = Trip(call, self._tiers_of(call), shared=self._shared, streamed=True)
+        return await trip.run(open_once, discard=self._close_later)
 
     async def warm(self, connections: int) -> int:
-        """Open connections that wait for use."""
+        """Open so many connections to each endpoint; returns how many there are in all."""
         return sum([await lane.transport.warm(connections) for lane in self._lanes])
 
     async def aclose(self) -> None:
-        """Close."""
+        """End second requests that are under way, and close the transports."""
+        await self._shared.aclose()
         for lane in self._lanes:
             await lane.transport.aclose()
 
     def get_stats(self) -> dict[str, Any]:
-        """Return what was counted."""
-        now_s = self._clock.now()
-        return {
-            "retries": self._retries,
-            "circuit_breakers": {
-                lane.name: {"state": lane.breaker.snapshot(now_s).state.value}
-                for lane in self._lanes
-            },
-        }
+        """Return totals since the start, and the state of each endpoint; times are seconds."""
+        return pool_stats(self._lanes, self._shared, now_s=self._clock.now())
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield the same as metrics."""
+        yield from pool_metrics(self._lanes, self._shared, now_s=self._clock.now())
+
+    def _tiers_of(self, call: Call) -> Tiers:
+        model = call.request.model
+        tiers = self._tiers.get(model)
+        if tiers is None:
+            tiers = tiers_of(self._lanes, model)
+            if len(self._tiers) < _MOST_MODELS:
+                self._tiers[model] = tiers
+        return tiers
+
+    def _recovered(self) -> None:
+        """One endpoint works again: who waits for another that is down may go there."""
+        for lane in self._lanes:
+            if lane.is_down:
+                lane.evict()
+
+    def _close_later(self, stream: EndpointStream) -> None:
+        self._shared.start(stream.aclose())
+
+
+def _forget(_: Reply) -> None:
+    """A whole answer that nobody needs holds nothing."""
+
+
+def _check_names(endpoints: Sequence[Endpoint]) -> None:
+    names = [endpoint.name for endpoint in endpoints]
+    if not names or len(set(names)) < len(names):
+        problem = "name at least one endpoint, and no two alike"
+        raise ConfigError(field="endpoints", value=names, problem=problem)

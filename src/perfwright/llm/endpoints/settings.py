@@ -22,7 +22,7 @@ class HedgeSettings:
     """A request is late when it takes longer than this share, 0 to 1, of recent ones ..."""
     factor: float = 1.25
     """... and so many times longer at that."""
-    min_samples: int = 20
+    min_samples: int = 10
     """Answers that must be known before anything counts as late."""
     min_delay_s: float = 0.02
     """Nothing is late before."""
@@ -68,8 +68,9 @@ class CallSettings:
     """Until the first probe of an endpoint that is down; the interval doubles ..."""
     breaker_max_open_s: float = 1.0
     """... up to this."""
-    fallback_after_s: float = 1.0
-    """A call goes to the next endpoint if a 429 stops the preferred one for longer than this."""
+    fallback_after_s: float = 5.0
+    """A call goes to the next endpoint if the preferred one would keep it waiting for longer, since
+    a 429 has stopped it or too many wait for its rate; and at once if its breaker is open."""
     headroom_ratio: float = 0.01
     """This share of each rate is left unspent: requests do not travel equally fast."""
     hedge: bool | HedgeSettings = True

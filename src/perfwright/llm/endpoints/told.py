@@ -20,9 +20,7 @@ class ToldLimit:
         self.rate: Rate | None = None
         self._window_s = 0.0
 
-    def note(
-        self, limit: int | None, *, left: int | None, reset_s: float | None
-    ) -> Rate | None:
+    def note(self, limit: int | None, *, left: int | None, reset_s: float | None) -> Rate | None:
         """Take one answer's headers; returns the rate if it is another than before."""
         if limit is None or left is None or limit < 1:
             return None

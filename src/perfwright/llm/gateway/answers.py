@@ -11,13 +11,17 @@ from perfwright.llm.replies import Completion, Piece
 from perfwright.llm.requests import Api
 
 JSON = "application/json"
+SERVER = "perfwright"
+"""Instead of the versions that aiohttp would tell everybody."""
 DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
 def json_response(body: bytes, *, status: int = 200, **headers: str) -> web.Response:
     """Return a body of JSON."""
-    return web.Response(body=body, status=status, headers={"Content-Type": JSON, **headers})
+    return web.Response(
+        body=body, status=status, headers={"Content-Type": JSON, "Server": SERVER, **headers}
+    )
 
 
 def document_response(document: object, *, status: int = 200) -> web.Response:
@@ -45,6 +49,7 @@ def stream_headers(stream: PieceStream) -> dict[str, str]:
 
 def _facts(answer: Completion | PieceStream) -> dict[str, str]:
     facts = {
+        "Server": SERVER,
         "x-perfwright-cached": "true" if answer.cached else "false",
         "x-perfwright-endpoint": _header(answer.endpoint),
     }

@@ -26,6 +26,8 @@ _TURN_S = 0.02
 _LINGER_S = 1.0
 """How long a stopping gateway still takes requests on open connections: one may be on its way."""
 _CUT_S = 2.0
+_LINGERING_S = 3.0
+"""How long a refused body is still read, so that its sender gets to see the refusal."""
 
 
 class Connection(web.RequestHandler):
@@ -120,6 +122,7 @@ class GatewayServer(web.Server):
             loop=asyncio.get_running_loop(),
             access_log=None,
             keepalive_timeout=self._settings.idle_timeout_s,
+            lingering_time=_LINGERING_S,
             logger=logger,
         )
 
@@ -173,7 +176,7 @@ class GatewayServer(web.Server):
         quiet_s = self._clock.now() - _LINGER_S
         for connection in self._open():
             if not connection.is_busy and connection.seen_s < quiet_s:
-                connection.close()
+                connection.force_close()
 
     async def _cut(self) -> int:
         busy = sum(connection.is_busy for connection in self._open())

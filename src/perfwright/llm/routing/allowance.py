@@ -50,14 +50,14 @@ class Allowance:
         self.used_tokens = 0
         self.used_usd = 0.0
 
-    def lacks(self, *, tokens: int, usd: float) -> Account | None:
+    def lacks(self, tokens: int, *, usd: float) -> Account | None:
         """Return the budget that does not allow this; None if all do."""
         for account, amount in self._amounts(tokens, usd):
             if account.left < max(amount, 1e-12):
                 return account
         return None
 
-    def hold(self, *, tokens: int, usd: float) -> int:
+    def hold(self, tokens: int, *, usd: float) -> int:
         """Set this aside; returns the ticket that `settle` takes."""
         for account, amount in self._amounts(tokens, usd):
             account.held += amount
@@ -75,10 +75,6 @@ class Allowance:
         self.used_tokens += tokens
         self.used_usd += usd
 
-    def is_open(self, ticket: int) -> bool:
-        """Say whether `ticket` holds something."""
-        return ticket in self._holds
-
     def haste(self, now_s: float) -> float:
         """Return spending over what the pace allows by now, of the tighter budget; 1 if on pace.
 
@@ -91,7 +87,7 @@ class Allowance:
         shares = (
             (account.used + account.held) / account.limit / due for account in self._accounts()
         )
-        return max(1.0, *shares, 1.0)
+        return max((1.0, *shares))
 
     def _accounts(self) -> Iterator[Account]:
         return (account for account in (self._tokens, self._usd) if account is not None)

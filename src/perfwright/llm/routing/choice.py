@@ -58,5 +58,5 @@ class ModelChooser(Protocol):
     def learn(self, choice: Choice, *, tokens: int, succeeded: bool | None = None) -> None:
         """Take the tokens used, and whether the answer was good; None where nobody judged it."""
 
-    def failed(self, choice: Choice) -> None:
-        """Take that no answer came; the model rests for a while."""
+    def failed(self, choice: Choice, error: BaseException | None = None) -> None:
+        """Take that no answer came; if the provider is why, the model rests for a while."""

@@ -27,7 +27,7 @@ class PairedOutcome:
 
 
 class GainModel:
-    """The sum of two smoothers, one over a prompt's words and one over its form.
+    """The mean of two smoothers, one over a prompt's words and one over its form.
 
     It predicts the gain, not the difficulty: a prompt at which both models fail is hard, but not
     worth the strong one's price.
@@ -55,4 +55,4 @@ class GainModel:
         read = shortened(prompt)
         words = tokens(read)
         form = self.form.predict(traits(read, words))
-        return self.mean + self.words.predict(terms(words)) + form
+        return self.mean + (form + self.words.predict(terms(words))) / 2.0

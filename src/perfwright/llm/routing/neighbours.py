@@ -16,7 +16,7 @@ router is as good as with all of them.
 """
 
 _RESERVE = 0.02
-"""Similarity that counts for the mean, so that a prompt without neighbours gets just that."""
+"""Weight that counts for the mean, so that a prompt without neighbours gets just that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Posting:
 
 
 class Neighbours:
-    """Predicts the mean of known values, weighted by the squared cosine of TF-IDF vectors.
+    """Predicts the mean of known values, weighted by the cubed cosine of TF-IDF vectors.
 
     Source: E. A. Nadaraya, Theory of Probability and its Applications 9 (1964); G. S. Watson,
         Sankhya A 26 (1964).
@@ -75,9 +75,9 @@ class Neighbours:
                 near[place] = near.get(place, 0.0) + weight * other
         total, weighted, values = _RESERVE, 0.0, self.values
         for place, likeness in near.items():
-            square = likeness * likeness * likeness
-            total += square
-            weighted += square * values[place]
+            weight = likeness * likeness * likeness
+            total += weight
+            weighted += weight * values[place]
         return weighted / total
 
     def _weighted(self, count: Mapping[str, int]) -> list[tuple[str, float]]:

@@ -65,6 +65,13 @@ class Outcomes:
         """Judged answers of the class."""
         return sum(tally.total for tally in self._tallies.get(traffic_class, {}).values())
 
+    def summary(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Return good and judged answers, by class of traffic and model."""
+        return {
+            traffic_class: {model: (tally.good, tally.total) for model, tally in tallies.items()}
+            for traffic_class, tallies in self._tallies.items()
+        }
+
     def expect(self, traffic_class: str, model: str, *, able: bool) -> Expectation:
         """Return the stated ability, corrected by what was counted."""
         prior = ABLE if able else UNABLE

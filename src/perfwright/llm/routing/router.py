@@ -95,7 +95,9 @@ class Router:
         Raises:
             OSError: If it cannot be written.
         """
-        write(Path(path), weak=self.weak, strong=self.strong, model=self.model, verdict=self.verdict)
+        write(
+            Path(path), weak=self.weak, strong=self.strong, model=self.model, verdict=self.verdict
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> Router:
@@ -111,9 +113,7 @@ class Router:
         )
 
 
-def held_out(
-    outcomes: Sequence[PairedOutcome], *, rng: random.Random
-) -> list[list[Scored]]:
+def held_out(outcomes: Sequence[PairedOutcome], *, rng: random.Random) -> list[list[Scored]]:
     """Predict every prompt's gain by a model that has not seen it, in folds of equal size."""
     order = list(outcomes)
     rng.shuffle(order)

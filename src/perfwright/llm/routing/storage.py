@@ -9,6 +9,7 @@ import zlib
 from array import array
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -23,6 +24,9 @@ _MAGIC = b"PWROUTER"
 _VERSION = 1
 _DIGEST_BYTES = 32
 _HEAD_BYTES = len(_MAGIC) + 1 + _DIGEST_BYTES
+
+
+Numbers = TypeVar("Numbers", "array[int]", "array[float]")
 
 
 class StoredVerdict(msgspec.Struct):
@@ -56,7 +60,7 @@ class StoredRouter(msgspec.Struct):
     def model(self) -> GainModel:
         """Build the model."""
         postings = {
-            term: Posting(rarity, _array("I", places), _array("f", weights))
+            term: Posting(rarity, _native(array("I", places)), _native(array("f", weights)))
             for term, (rarity, places, weights) in self.postings.items()
         }
         form = Landmarks(
@@ -85,7 +89,9 @@ def write(path: Path, *, weak: str, strong: str, model: GainModel, verdict: Verd
     Raises:
         OSError: If it cannot be written; what was there is then still there.
     """
-    body = zlib.compress(msgspec.msgpack.encode(_stored(weak, strong, model=model, verdict=verdict)))
+    body = zlib.compress(
+        msgspec.msgpack.encode(_stored(weak, strong, model=model, verdict=verdict))
+    )
     head = _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest()
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -139,16 +145,12 @@ def _stored(weak: str, strong: str, *, model: GainModel, verdict: Verdict) -> St
     )
 
 
-def _bytes(numbers: array[int] | array[float]) -> bytes:
-    if sys.byteorder == "big":
-        numbers = numbers[:]
-        numbers.byteswap()
-    return numbers.tobytes()
+def _bytes(numbers: Numbers) -> bytes:
+    return _native(numbers[:]).tobytes()
 
 
-def _array(kind: str, content: bytes) -> array[int] | array[float]:
-    numbers = array(kind)
-    numbers.frombytes(content)
+def _native(numbers: Numbers) -> Numbers:
+    """Turn little-endian numbers into the machine's, or back, in place."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

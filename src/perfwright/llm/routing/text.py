@@ -29,6 +29,23 @@ def prompt_of(request: Request) -> str:
     return _text(request.body.get("input"))
 
 
+def tokens_at_most(request: Request, *, answer_tokens: int) -> int:
+    """Return what a call may use, high enough for text: a token has three bytes or more.
+
+    Args:
+        request: What is asked.
+        answer_tokens: For the answer, where the request does not bound it.
+    """
+    texts = [_text(message.get("content")) for message in request.messages]
+    texts.append(_text(request.body.get("input")))
+    bound = request.max_completion_tokens
+    return (
+        sum(len(text.encode()) for text in texts) // 3
+        + 1
+        + (answer_tokens if bound is None else bound)
+    )
+
+
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content

@@ -128,8 +128,8 @@ def threshold_for(scored: Sequence[Scored], *, goal: Goal, level: float = LEVEL)
     if goal.strong_share is not None:
         place = round((1.0 - goal.strong_share) * len(order))
         return order[place].predicted if place < len(order) else inf
-    assert goal.max_loss is not None
-    return _threshold_for_loss(order, max_loss=goal.max_loss, caution=_CAUTION * reach(level))
+    caution = _CAUTION * reach(level)
+    return _threshold_for_loss(order, max_loss=goal.max_loss or 0.0, caution=caution)
 
 
 def _threshold_for_loss(order: Sequence[Scored], *, max_loss: float, caution: float) -> float:
@@ -152,9 +152,7 @@ def _threshold_for_loss(order: Sequence[Scored], *, max_loss: float, caution: fl
     return threshold
 
 
-def _others(
-    folds: Sequence[Sequence[Scored]], goal: Goal, *, level: float
-) -> list[list[bool]]:
+def _others(folds: Sequence[Sequence[Scored]], goal: Goal, *, level: float) -> list[list[bool]]:
     """Return who goes to the weak model, each fold by the threshold of the others."""
     answers = []
     for place, fold in enumerate(folds):

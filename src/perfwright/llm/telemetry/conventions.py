@@ -104,7 +104,6 @@ def of_runtime(facts: Facts) -> dict[str, Any]:
         attributes["perfwright.endpoint"] = facts.endpoint
     if facts.cost_usd is not None:
         attributes["perfwright.cost_usd"] = facts.cost_usd
-    if facts.request is not None:
-        labels = facts.request.labels
-        attributes.update({f"perfwright.label.{name}": value for name, value in labels.items()})
+    for name, value in facts.labels.items():
+        attributes[f"perfwright.label.{name}"] = value
     return attributes

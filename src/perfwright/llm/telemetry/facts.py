@@ -41,12 +41,18 @@ class Facts:
     @property
     def model(self) -> str:
         """The model that was asked for; empty if the endpoint chose."""
-        return str(self._facts.get("model") or self.body.get("model") or "")
+        return str(self._facts.get("request_model") or self.body.get("model") or "")
 
     @property
     def answering_model(self) -> str:
         """The model that answered, as the provider names it."""
-        return str(self.payload.get("model") or "")
+        return str(self._facts.get("model") or self.payload.get("model") or "")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Who pays."""
+        labels: Mapping[str, str] = self._facts.get("labels") or _NOTHING
+        return labels
 
     @property
     def provider(self) -> str:
@@ -89,7 +95,7 @@ class Facts:
     def finish_reasons(self) -> list[str]:
         """Why each choice of the answer ended."""
         reasons = [choice.get("finish_reason") for choice in self.payload.get("choices") or ()]
-        reasons = reasons or [self.payload.get("stop_reason") or self.payload.get("status")]
+        reasons = reasons or [self._facts.get("finish_reason")]
         return [str(reason) for reason in reasons if reason]
 
     @property

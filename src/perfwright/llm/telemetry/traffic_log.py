@@ -93,7 +93,7 @@ class TrafficLog:
             "endpoint": facts.endpoint,
             "cached": facts.cached,
             "cost_usd": facts.cost_usd,
-            "labels": dict(facts.request.labels) if facts.request is not None else {},
+            "labels": dict(facts.labels),
             "prompt_digests": self._digests(facts),
             "stages": [
                 {

@@ -3,6 +3,8 @@
 from perfwright.llm.wire.addresses import Form
 from perfwright.llm.wire.bodies import is_usage_only, wants_usage
 from perfwright.llm.wire.http import HttpTransport
+from perfwright.llm.wire.litellm_client import LiteLLMTransport
+from perfwright.llm.wire.openai_client import OpenAIClientTransport
 from perfwright.llm.wire.pieces import assemble, piece_sizes, split
 from perfwright.llm.wire.rate_headers import RateFacts, parse_rate_headers, retry_after_s
 from perfwright.llm.wire.sse import Event, EventParser
@@ -14,6 +16,8 @@ __all__ = [
     "EventParser",
     "Form",
     "HttpTransport",
+    "LiteLLMTransport",
+    "OpenAIClientTransport",
     "RateFacts",
     "ReadyStream",
     "assemble",

@@ -24,12 +24,37 @@ FINISH_REASONS = {
 }
 
 _TRANSLATED = frozenset(
-    "messages tools tool_choice parallel_tool_calls max_tokens max_completion_tokens stop user "
-    "reasoning_effort response_format temperature n".split()
+    [
+        "messages",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "max_tokens",
+        "max_completion_tokens",
+        "stop",
+        "user",
+        "reasoning_effort",
+        "response_format",
+        "temperature",
+        "n",
+    ]
 )
 _DROPPED = frozenset(
-    "stream stream_options seed frequency_penalty presence_penalty logit_bias store metadata "
-    "service_tier prompt_cache_key safety_identifier verbosity modalities".split()
+    [
+        "stream",
+        "stream_options",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "logit_bias",
+        "store",
+        "metadata",
+        "service_tier",
+        "prompt_cache_key",
+        "safety_identifier",
+        "verbosity",
+        "modalities",
+    ]
 )
 """Without counterpart, and an answer is as good without them."""
 _REFUSED = ("functions", "function_call", "logprobs", "top_logprobs", "audio", "prediction")

@@ -18,21 +18,21 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-def body_of(request: Request, *, form: Form, endpoint: str) -> bytes:
-    """Return the body that asks for the whole answer at once.
+def whole_body(request: Request, *, form: Form, endpoint: str) -> Mapping[str, Any]:
+    """Return the body that asks for the whole answer at once: the request's own if that does.
 
     Raises:
         ProviderRefusedError: If the endpoint has no such interface.
     """
     body = _translated(request, endpoint=endpoint, form=form)
     if body.get("stream") or body.get("stream_options"):
-        return encoded(_without(body, "stream", "stream_options"))
-    if body is request.body and request.raw is not None:
-        return request.raw
-    return encoded(body)
+        return {name: body[name] for name in body if name not in ("stream", "stream_options")}
+    return body
 
 
-def stream_body_of(request: Request, *, form: Form, endpoint: str, with_usage: bool) -> bytes:
+def stream_body(
+    request: Request, *, form: Form, endpoint: str, with_usage: bool
+) -> Mapping[str, Any]:
     """Return the body that asks for a stream, which for chat is made to tell its usage.
 
     Args:
@@ -48,10 +48,15 @@ def stream_body_of(request: Request, *, form: Form, endpoint: str, with_usage: b
     is_chat = request.api is Api.CHAT and form == "openai"
     if is_chat and with_usage and not wants_usage(request):
         options = {**(body.get("stream_options") or {}), "include_usage": True}
-        return encoded({**body, "stream": True, "stream_options": options})
-    if body is request.body and body.get("stream") is True and request.raw is not None:
+        return {**body, "stream": True, "stream_options": options}
+    return body if body.get("stream") is True else {**body, "stream": True}
+
+
+def bytes_of(body: Mapping[str, Any], request: Request) -> bytes:
+    """Return a body as it is sent: the caller's own bytes if it is the caller's own body."""
+    if body is request.body and request.raw is not None:
         return request.raw
-    return encoded({**body, "stream": True})
+    return encoded(body)
 
 
 def wants_usage(request: Request) -> bool:
@@ -114,7 +119,3 @@ def _not_sent(endpoint: str, problem: str, *, code: str) -> ProviderRefusedError
     return ProviderRefusedError(
         endpoint=endpoint, problem=f"{problem}; the request was not sent", code=code
     )
-
-
-def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in names}

@@ -12,14 +12,14 @@ from perfwright.llm.requests import Api, Request
 from perfwright.llm.transport import ReplyStream
 from perfwright.llm.wire.addresses import Form, headers_of, key_for, proxy_for, shown, url_of
 from perfwright.llm.wire.answers import reply_of
-from perfwright.llm.wire.bodies import body_of, stream_body_of
+from perfwright.llm.wire.bodies import bytes_of, stream_body, whole_body
 from perfwright.llm.wire.decoding import StreamDecoder
 from perfwright.llm.wire.failures import failed
 from perfwright.llm.wire.heads import head_of, server_of
 from perfwright.llm.wire.per_loop import LoopPools
 from perfwright.llm.wire.pieces import split
 from perfwright.llm.wire.pool import Answer, Pool
-from perfwright.llm.wire.streams import HttpStream, ReadyStream
+from perfwright.llm.wire.streams import EventStream, ReadyStream
 from perfwright.llm.wire.troubles import TROUBLES, from_trouble
 
 MAX_ANSWER_BYTES = 256 << 20  # a batch of 2,048 embeddings of 3,072 numbers has some 130 MB
@@ -85,11 +85,11 @@ class HttpTransport:
     async def send(self, request: Request, *, timeout_s: float) -> Reply:
         """Return the whole answer; see `Transport`."""
         api = request.api
-        body = body_of(request, form=self.form, endpoint=self.name)
+        body = whole_body(request, form=self.form, endpoint=self.name)
         try:
             async with asyncio.timeout(timeout_s):
                 pool = await self._pools.get()
-                answer = await pool.whole(self._message(api, body))
+                answer = await pool.whole(self._message(api, bytes_of(body, request)))
         except TROUBLES as error:
             raise from_trouble(error, endpoint=self.name, timeout_s=timeout_s) from error
         data, headers = answer.take(), answer.headers
@@ -99,19 +99,19 @@ class HttpTransport:
 
     async def open(self, request: Request, *, timeout_s: float) -> ReplyStream:
         """Return once the provider has accepted the request; see `Transport`."""
-        body = stream_body_of(
+        body = stream_body(
             request, form=self.form, endpoint=self.name, with_usage=self._with_stream_usage
         )
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline_s):
                 pool = await self._pools.get()
-                answer = await pool.begun(self._message(request.api, body))
+                answer = await pool.begun(self._message(request.api, bytes_of(body, request)))
                 if not _is_event_stream(answer):
                     return await self._without_streaming(request.api, answer)
         except TROUBLES as error:
             raise from_trouble(error, endpoint=self.name, timeout_s=timeout_s) from error
-        return HttpStream(
+        return EventStream(
             answer,
             decoder=StreamDecoder(
                 api=request.api, form=self.form, headers=answer.headers, endpoint=self.name
@@ -153,7 +153,7 @@ class HttpTransport:
         try:
             data = await answer.read()
         finally:
-            answer.release()
+            await answer.aclose()
         if answer.status >= 300:
             raise self._failed(answer.status, data, headers=answer.headers)
         reply = reply_of(api, data, headers=answer.headers, form=self.form, endpoint=self.name)

@@ -41,7 +41,7 @@ class Answer:
             await self._connection.progress(needs_all=True)
         return self._parser.take()
 
-    def release(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the connection: it is used again if the answer was read to its end."""
         if not self._is_released:
             self._is_released = True

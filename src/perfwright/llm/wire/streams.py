@@ -5,23 +5,44 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Protocol, Self
 
 from perfwright.core import ProviderTimeoutError
 from perfwright.llm.replies import Piece
 from perfwright.llm.wire.decoding import StreamDecoder
-from perfwright.llm.wire.pool import Answer
 from perfwright.llm.wire.troubles import TROUBLES
 
 DRAIN_S = 0.05
 """How long an announced end is waited for, so that its connection can be used again."""
 
 
-class HttpStream:
+class Body(Protocol):
+    """An answer's bytes as they come."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the response, names in lower case."""
+
+    @property
+    def is_read(self) -> bool:
+        """All of it has come and was taken."""
+
+    async def read_some(self) -> bytes:
+        """Return what has come, waiting for it if there is nothing; empty at the end.
+
+        Raises:
+            OSError: If nothing more comes, and the end has not.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of the connection; twice does no harm."""
+
+
+class EventStream:
     """A response's pieces as they come.
 
     Args:
-        answer: Its body is a stream of events; nothing of it is read yet.
+        body: A stream of events; nothing of it is read yet.
         decoder: Makes pieces of it.
         timeout_s: Between any two pieces.
         deadline_s: For the first piece, in the loop's time.
@@ -29,7 +50,7 @@ class HttpStream:
     """
 
     __slots__ = (
-        "_answer",
+        "_body",
         "_deadline_s",
         "_decoder",
         "_endpoint",
@@ -41,16 +62,16 @@ class HttpStream:
 
     def __init__(
         self,
-        answer: Answer,
+        body: Body,
         *,
         decoder: StreamDecoder,
         timeout_s: float,
         deadline_s: float,
         endpoint: str,
     ) -> None:
-        self._answer, self._decoder, self._endpoint = answer, decoder, endpoint
+        self._body, self._decoder, self._endpoint = body, decoder, endpoint
         self._timeout_s, self._deadline_s = timeout_s, deadline_s
-        self.headers: Mapping[str, str] = answer.headers
+        self.headers: Mapping[str, str] = body.headers
         self._ready: deque[Piece] = deque()
         self._is_over = False
 
@@ -68,7 +89,7 @@ class HttpStream:
         """Let go of the connection; it is used again only if the response was read to its end."""
         self._is_over = True
         self._ready.clear()
-        self._answer.release()
+        await self._body.aclose()
 
     async def _fill(self) -> None:
         """Wait for pieces.
@@ -83,7 +104,7 @@ class HttpStream:
                 while not self._ready and not self._is_over:
                     await self._read()
         except TimeoutError as error:
-            self._answer.release()
+            await self._body.aclose()
             text = f"no piece of its stream came for {self._timeout_s:g} s"
             raise ProviderTimeoutError(endpoint=self._endpoint, problem=text) from error
         self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
@@ -97,7 +118,7 @@ class HttpStream:
         """Take what has come, at least some bytes or the end."""
         decoder = self._decoder
         try:
-            chunk = await self._answer.read_some()
+            chunk = await self._body.read_some()
         except TimeoutError:
             raise
         except TROUBLES as error:
@@ -111,14 +132,14 @@ class HttpStream:
 
     async def _let_go(self) -> None:
         """Give the connection back; after an announced end only the response's own is missing."""
-        if self._decoder.is_ended and not self._answer.is_read:
+        if self._decoder.is_ended and not self._body.is_read:
             try:
                 async with asyncio.timeout(DRAIN_S):
-                    while not self._answer.is_read:
-                        await self._answer.read_some()
+                    while not self._body.is_read:
+                        await self._body.read_some()
             except TROUBLES:
                 pass  # nothing is missing from the answer; only the connection is not used again
-        self._answer.release()
+        await self._body.aclose()
 
 
 class ReadyStream:

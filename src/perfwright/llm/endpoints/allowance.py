@@ -1,0 +1,134 @@
+"""What an endpoint allows now: declared, told by headers, or learned; without a clock."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from perfwright.limits import Rate, TokenBucket
+from perfwright.llm.endpoints.endpoint import Endpoint
+from perfwright.llm.endpoints.gate import Gate, level_at_most
+from perfwright.llm.endpoints.learning import RateLearner
+from perfwright.llm.endpoints.told import ToldLimit
+
+_REFRESH_S = 0.01
+_READ_HEADERS_S = 0.02
+"""Headers are read so often at most: it takes longer than all else that a call costs here."""
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 30.0
+
+
+class Allowance:
+    """The limits of one endpoint, and what its answers teach of them."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, headroom_ratio: float, rng: random.Random, now_s: float
+    ) -> None:
+        self.gate = Gate(
+            requests=endpoint.requests,
+            tokens=endpoint.tokens,
+            max_concurrent=endpoint.max_concurrent,
+            headroom_ratio=headroom_ratio,
+            now_s=now_s,
+        )
+        self.learner = RateLearner(endpoint.requests)
+        self.told = 0
+        """How often headers have changed a limit."""
+        self._requests = None if endpoint.requests is not None else ToldLimit()
+        self._tokens = None if endpoint.tokens is not None else ToldLimit()
+        self._rng = rng
+        self._refresh_s = self._read_headers_s = -math.inf
+        self._refused_in_a_row = 0
+
+    def wait_s(self, tokens: float, now_s: float) -> float:
+        """Return the seconds until a call can go; infinite while it waits for another to end."""
+        if now_s >= self._refresh_s:
+            self._refresh_s = now_s + _REFRESH_S
+            self.gate.set_pace(self.learner.rate(), now_s)
+        return self.gate.wait_s(tokens, now_s)
+
+    def take(self, tokens: float, now_s: float) -> None:
+        """A request goes out."""
+        self.gate.take(tokens, now_s)
+        self.learner.sent(now_s)
+
+    def answered(self, headers: Mapping[str, str], now_s: float) -> None:
+        """A request was let in."""
+        self._refused_in_a_row = 0
+        if headers and now_s >= self._read_headers_s:
+            self._read_headers_s = now_s + _READ_HEADERS_S
+            self._read(headers, now_s)
+
+    def refused(
+        self, sent_s: float, now_s: float, *, headers: Mapping[str, str], asked_s: float | None
+    ) -> float:
+        """A request was one too many; returns for how long nothing is let through.
+
+        Args:
+            sent_s: When it went out.
+            now_s: The time.
+            headers: Of the refusal.
+            asked_s: How long the endpoint asks to wait; else it is longer each time in a row.
+        """
+        pause_s = self._pause_s() if asked_s is None else asked_s
+        self.learner.refused(sent_s, now_s=now_s, pause_s=pause_s)
+        if headers:
+            self._read(headers, now_s)
+        self.gate.set_pace(self.learner.rate(), now_s)
+        self.gate.exhaust(now_s)
+        self.gate.pause(now_s + pause_s)
+        return pause_s
+
+    def stats(self, now_s: float) -> dict[str, Any]:
+        """Return what is known of the limits."""
+        gate, learned = self.gate, self.learner
+        return {
+            "requests_per_s": _per_s(gate.requests),
+            "tokens_per_s": _per_s(gate.tokens),
+            "learned_requests_per_s": _per_s(gate.pace) if learned.is_limited else None,
+            "learned_burst": learned.burst,
+            "refusals": learned.episodes,
+            "paused_s": max(0.0, gate.paused_until_s - now_s),
+        }
+
+    def _pause_s(self) -> float:
+        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._refused_in_a_row, 20))
+        self._refused_in_a_row += 1
+        return longest_s * self._rng.uniform(0.5, 1.0)
+
+    def _read(self, headers: Mapping[str, str], now_s: float) -> None:
+        from perfwright.llm.wire.rate_headers import parse_rate_headers  # first call, not import
+
+        facts = parse_rate_headers(headers)
+        if self._requests is not None and (
+            rate := self._requests.note(
+                facts.requests_limit, left=facts.requests_left, reset_s=facts.requests_reset_s
+            )
+        ):
+            self._allow_requests(rate, now_s)
+        if self._tokens is not None and (
+            rate := self._tokens.note(
+                facts.tokens_limit, left=facts.tokens_left, reset_s=facts.tokens_reset_s
+            )
+        ):
+            self.told += 1
+            self.gate.allow_tokens(rate, now_s)
+        _correct(self.gate.requests, now_s, left=facts.requests_left)
+        _correct(self.gate.tokens, now_s, left=facts.tokens_left)
+
+    def _allow_requests(self, rate: Rate, now_s: float) -> None:
+        self.told += 1
+        self.gate.allow_requests(rate, now_s)
+        self.learner.told(rate)
+
+
+def _correct(bucket: TokenBucket | None, now_s: float, *, left: int | None) -> None:
+    """Others may use the same limit; what is left is told in whole units, so one may be missing."""
+    if bucket is not None and left is not None:
+        level_at_most(bucket, now_s, level=left + 1.0)
+
+
+def _per_s(bucket: TokenBucket | None) -> float | None:
+    return None if bucket is None else bucket.rate.per_s

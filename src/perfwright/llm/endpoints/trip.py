@@ -1,0 +1,243 @@
+"""One call on its way: attempts, waits between them, and the endpoints that it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from perfwright.core import (
+    BreakerOpenError,
+    LimitTimeoutError,
+    ProviderError,
+    ProviderLimitError,
+)
+from perfwright.llm.endpoints.choosing import Tiers, choose
+from perfwright.llm.endpoints.hedging import Race
+from perfwright.llm.endpoints.lane import Lane, Ticket
+from perfwright.llm.endpoints.lateness import Lateness
+from perfwright.llm.endpoints.shared import Shared
+from perfwright.llm.requests import Request
+from perfwright.llm.transport import Call
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+_TIMER_S = 0.001
+"""Timers may be early by so much."""
+_HURRIED_RATIO = 0.5
+"""A request with less than this share of the call's time left says little if it is not answered."""
+
+
+class Once(Protocol[T_co]):
+    """Makes one request."""
+
+    def __call__(
+        self, lane: Lane, ticket: Ticket, *, request: Request, timeout_s: float
+    ) -> Coroutine[Any, Any, T_co]:
+        """Return what came of it, and tell the lane."""
+
+
+class Trip:
+    """One call from its first attempt to its answer."""
+
+    __slots__ = (
+        "_attempts",
+        "_call",
+        "_deadline_s",
+        "_error",
+        "_hedged",
+        "_now_s",
+        "_retries",
+        "_shared",
+        "_streamed",
+        "_tiers",
+        "_timeout_s",
+        "_tokens",
+        "lane",
+    )
+
+    def __init__(self, call: Call, tiers: Tiers, *, shared: Shared, streamed: bool) -> None:
+        self._call, self._tiers, self._shared, self._streamed = call, tiers, shared, streamed
+        self._tokens = float(call.prompt_tokens + call.completion_tokens)
+        self._now_s = shared.clock.now()
+        timeout_s = call.request.timeout_s
+        self._timeout_s = shared.settings.timeout_s if timeout_s is None else timeout_s
+        self._deadline_s = self._now_s + self._timeout_s
+        self._attempts = self._retries = 0
+        self._error: ProviderError | None = None
+        self._hedged = False
+        self.lane = tiers[0][0]
+        """Where the last attempt went."""
+
+    async def run(self, once: Once[T], *, discard: Callable[[T], None]) -> T:
+        """Make attempts until one works, or no further one may help or is allowed.
+
+        Args:
+            once: Makes one.
+            discard: Takes an answer that came too late to be needed.
+        """
+        self._shared.calls += 1
+        while True:
+            ticket, waited = await self._enter()
+            try:
+                answer = await self._attempt(once, ticket, hedge=not waited, discard=discard)
+            except ProviderError as error:
+                await self._after(error)
+            else:
+                self._shared.retry_budget.deposit()
+                return answer
+
+    # --- before an attempt
+
+    async def _enter(self) -> tuple[Ticket, bool]:
+        """Return leave for a request to `lane`, and whether it had to be waited for."""
+        waited = False
+        while True:
+            self._choose()
+            ticket = self.lane.try_enter(self._tokens, self._now_s)
+            if ticket is None:
+                waited = True
+                ticket = await self._wait()
+            if ticket is not None:
+                return ticket, waited
+
+    def _choose(self) -> None:
+        if len(self._tiers) > 1 or len(self._tiers[0]) > 1:
+            self.lane = choose(
+                self._tiers,
+                tokens=self._tokens,
+                now_s=self._now_s,
+                patience_s=self._shared.settings.fallback_after_s,
+                last=self.lane if self._error is not None else None,
+            )
+
+    async def _wait(self) -> Ticket | None:
+        start_s, stage = self._now_s, "breaker" if self.lane.is_down else "limit_wait"
+        try:
+            return await self.lane.enter(
+                self._tokens,
+                priority=self._call.request.priority,
+                deadline_s=self._deadline_s,
+                retried=self._attempts > 0,
+            )
+        except (BreakerOpenError, LimitTimeoutError) as error:
+            if self._error is not None:
+                raise self._error from error  # what stopped it first says more
+            raise
+        finally:
+            self._now_s = self._shared.clock.now()
+            self._call.trace.add(stage, start_s, end_s=self._now_s, endpoint=self.lane.name)
+
+    # --- an attempt
+
+    async def _attempt(
+        self, once: Once[T], ticket: Ticket, *, hedge: bool, discard: Callable[[T], None]
+    ) -> T:
+        self._attempts += 1
+        lane, request = self.lane, self._request()
+        settings = self._shared.settings
+        timeout_s = min(settings.attempt_timeout_s, self._deadline_s - ticket.taken_s)
+        ticket.hurried = timeout_s < _HURRIED_RATIO * self._timeout_s
+        first = once(lane, ticket, request=request, timeout_s=timeout_s)
+        lateness = self._shared.lateness(lane, request.model, streamed=self._streamed)
+        self._hedged, status = False, None
+        try:
+            if lateness is None or not hedge:
+                answer = await first
+            else:
+                answer = await self._race(
+                    first, lateness, once=once, request=request, discard=discard
+                )
+            status = 200
+        except ProviderError as error:
+            status = error.status
+            raise
+        finally:
+            self._now_s = end_s = self._shared.clock.now()
+            self._call.trace.add(
+                "attempt",
+                ticket.taken_s,
+                end_s=end_s,
+                endpoint=lane.name,
+                status=status,
+                hedged=self._hedged,
+            )
+        if lateness is not None:
+            lateness.note(end_s - ticket.taken_s)
+            self._shared.hedge_budget.deposit()
+        return answer
+
+    async def _race(
+        self,
+        first: Coroutine[Any, Any, T],
+        lateness: Lateness,
+        *,
+        once: Once[T],
+        request: Request,
+        discard: Callable[[T], None],
+    ) -> T:
+        start_s = self._now_s
+
+        def second() -> Coroutine[Any, Any, T] | float | None:
+            late_in_s = lateness.remaining_s(self._shared.clock.now() - start_s)
+            return self._second(once, request) if late_in_s < _TIMER_S else late_in_s
+
+        race: Race[T] = Race(second, discard=discard, start=self._shared.start)
+        try:
+            return await race.run(first, late_s=lateness.remaining_s(0.0))
+        finally:
+            self._hedged = race.won
+            self._shared.hedges_won += race.won
+
+    def _second(self, once: Once[T], request: Request) -> Coroutine[Any, Any, T] | None:
+        """Return a second request, if the budget has one and the endpoint takes it at once."""
+        now_s, lane, budget = self._shared.clock.now(), self.lane, self._shared.hedge_budget
+        timeout_s = self._deadline_s - now_s
+        if lane.is_down or timeout_s <= 0.0 or not budget.take():
+            return None
+        ticket = lane.try_enter(self._tokens, now_s)
+        if ticket is None:
+            budget.give_back()
+            return None
+        ticket.hurried = True
+        self._shared.hedges += 1
+        self._attempts += 1
+        return once(lane, ticket, request=request, timeout_s=timeout_s)
+
+    def _request(self) -> Request:
+        request, model = self._call.request, self.lane.endpoint.model
+        if model is None or model == request.body.get("model"):
+            return request
+        return replace(request, body={**request.body, "model": model}, raw=None)
+
+    # --- after a failed attempt
+
+    async def _after(self, error: ProviderError) -> None:
+        """Wait until it is time for the next attempt.
+
+        Raises:
+            ProviderError: The error itself, if there will be none.
+        """
+        error.attempts = self._attempts
+        self._error = error
+        if not error.is_transient or self._now_s >= self._deadline_s:
+            raise error
+        if isinstance(error, ProviderLimitError) or self.lane.is_down:
+            return  # the lane says when; it has stopped all calls, not just this one
+        self._retries += 1
+        if self._retries > self._shared.settings.max_retries:
+            raise error
+        wait_s = max(
+            self._shared.backoff.wait_s(self._retries),
+            self._shared.retry_budget.take(self._now_s),
+            error.retry_after_s or 0.0,
+        )
+        if self._now_s + wait_s >= self._deadline_s:
+            raise error
+        self._shared.retries += 1
+        start_s = self._now_s
+        await self._shared.clock.sleep(wait_s)
+        self._now_s = self._shared.clock.now()
+        self._call.trace.add("backoff", start_s, end_s=self._now_s)
