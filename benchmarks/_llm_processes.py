@@ -33,13 +33,13 @@ class ClientProcess:
         self.process.stdin.write(json.dumps({"do": do, **details}) + "\n")
         self.process.stdin.flush()
 
-    def result(self, *, limit_s: float = 120.0) -> dict[str, Any]:
+    def result(self, *, patience_s: float = 120.0) -> dict[str, Any]:
         """Wait for the answer to the order that was given last."""
         assert self.process.stdout is not None
         with selectors.DefaultSelector() as waiting:
             waiting.register(self.process.stdout, selectors.EVENT_READ)
-            if not waiting.select(limit_s):
-                raise TimeoutError(f"a client gave no answer within {limit_s:g} s")
+            if not waiting.select(patience_s):
+                raise TimeoutError(f"a client gave no answer within {patience_s:g} s")
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"a client ended with {self.process.wait(_END_S)}, see above")
@@ -48,10 +48,10 @@ class ClientProcess:
             raise RuntimeError(f"a client failed: {answer['failed']}")
         return answer
 
-    def do(self, order: str, *, limit_s: float = 120.0, **details: Any) -> dict[str, Any]:
+    def do(self, order: str, *, patience_s: float = 120.0, **details: Any) -> dict[str, Any]:
         """Give an order and wait for its answer."""
         self.start(order, **details)
-        return self.result(limit_s=limit_s)
+        return self.result(patience_s=patience_s)
 
 
 @contextmanager
@@ -71,13 +71,20 @@ def client(name: str, base_url: str, **options: Any) -> Iterator[ClientProcess]:
         started.do("open", base_url=base_url, **options)
         yield started
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(_END_S if sys.exc_info()[0] is None else 0.1)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close its input, at which a client closes its connections and ends; kill it if it hangs."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 def misplaced(texts: list[str], firsts: dict[str, str], *, seed: int) -> int:

@@ -1,6 +1,6 @@
 """What clients of language models do about budgets, equal calls, outages and slow calls.
 
-    .venv/bin/python benchmarks/llm_behaviour.py [--rounds 3] [--quick] [--only budget|cost|equal|...]
+    .venv/bin/python benchmarks/llm_behaviour.py [--rounds 3] [--quick] [--only PROBE ...]
 
 The simulated provider counts; clients are asked only for what they booked.
 
@@ -248,7 +248,7 @@ def down(rounds: int) -> Report:
                 texts = [prompt_of(index) for index in range(220)]
                 asked.do("ask_all", texts=texts[:20], in_flight=10)
                 first.append(provider.reset_counts()["attempts"] / 20)
-                found = asked.do("ask_all", texts=texts[20:], in_flight=10, limit_s=300.0)
+                found = asked.do("ask_all", texts=texts[20:], in_flight=10, patience_s=300.0)
                 later.append(provider.counts()["attempts"] / 200)
                 seconds.append(found["seconds"])
                 ends = found["ends"]

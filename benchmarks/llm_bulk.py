@@ -1,10 +1,11 @@
 """A bulk job of prompts at a provider with a hard rate limit, transient errors and an outage.
 
     .venv/bin/python benchmarks/llm_bulk.py [--rounds 3] [--prompts 2000] [--quick] [--only NAME]
+        [--rate 100] [--burst 20] [--latency 0.2] [--errors 0.05] [--no-headers]
 
 The provider (`perfwright.llm.testing`, a process of its own) admits 100 requests per second with a
-burst of 20, takes 200 ms, and fails 5 % of what it admits. The ideal makespan is that of a client
-that knows the limits, never draws an error and never wastes a moment:
+burst of 20, takes 200 ms, and fails 5 % of what it admits, unless told otherwise. The ideal
+makespan is that of a client that knows the limits, never draws an error and never wastes a moment:
 
     ideal = (prompts - burst) / rate + latency
 
@@ -36,14 +37,32 @@ from _shared import circumstances, say, table
 
 from perfwright.llm.testing import SimulatedProvider
 
-RATE, BURST, LATENCY_S, ERROR_RATIO = 100.0, 20, 0.2, 0.05
 OUTAGE_AT_S, OUTAGE_S = 5.0, 5.0
 SEED = 1
 CUT_OFF = 3.0
 """Times the ideal, after which a client is stopped."""
 KNOWN_BAR, OUTAGE_BAR, UNKNOWN_BAR = 0.90, 1.1, 0.80
 REFUSED_BAR = 0.01
-LIMITS: dict[str, Any] = {"requests_per_s": RATE, "burst": BURST}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the provider is like."""
+
+    prompts: int
+    rate: float
+    burst: int
+    latency_s: float
+    errors: float
+    headers: bool
+
+    @property
+    def ideal_s(self) -> float:
+        return self.makespan_s(self.prompts)
+
+    def makespan_s(self, admitted: int) -> float:
+        """Of so many calls, if each goes at the first moment that the limit allows."""
+        return max(0, admitted - self.burst) / self.rate + self.latency_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,7 @@ class Entry:
     title: str
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+    knows_limits: bool = False
     outage: str = ""
     """Empty for none, else how the provider behaves then."""
 
@@ -62,18 +82,18 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("perfwright", "perfwright", LIMITS),
+    Entry("perfwright", "perfwright", knows_limits=True),
     Entry("perfwright, limits unknown", "perfwright"),
-    Entry("perfwright, outage (connections refused)", "perfwright", LIMITS, "refuse"),
-    Entry("perfwright, outage (status 503)", "perfwright", LIMITS, "status"),
-    Entry("aiohttp, exact pacing, retry queue", "paced", LIMITS),
-    Entry("aiohttp, exact pacing, outage (refused)", "paced", LIMITS, "refuse"),
+    Entry("perfwright, outage (refused)", "perfwright", knows_limits=True, outage="refuse"),
+    Entry("perfwright, outage (status 503)", "perfwright", knows_limits=True, outage="status"),
+    Entry("aiohttp, exact pacing, retry queue", "paced", knows_limits=True),
+    Entry("aiohttp, exact pacing, outage (refused)", "paced", knows_limits=True, outage="refuse"),
     Entry("openai, 10 retries", "openai", {"retries": 10}),
     Entry("openai, 2 retries (default)", "openai", {"retries": 2}),
-    Entry("openai, 10 retries, outage (refused)", "openai", {"retries": 10}, "refuse"),
-    Entry("langchain abatch, its limiter, 10 retries", "langchain", {**LIMITS, "retries": 10}),
+    Entry("openai, 10 retries, outage (refused)", "openai", {"retries": 10}, outage="refuse"),
+    Entry("langchain abatch, its limiter, 10 retries", "langchain", {"retries": 10}, True),
     Entry("litellm.acompletion, 10 retries", "litellm", {"retries": 10}),
-    Entry("litellm Router, rpm, 10 retries", "router", {**LIMITS, "retries": 10}),
+    Entry("litellm Router, rpm, 10 retries", "router", {"retries": 10}, True),
 )
 
 
@@ -88,59 +108,63 @@ class Run:
     attempts: int
     refused: int
     errors: int
-    prompts: int
     outage_s: float
-
-    @property
-    def ideal_s(self) -> float:
-        return (self.prompts - BURST) / RATE + LATENCY_S
+    conditions: Conditions
 
     @property
     def share(self) -> float:
         """Of the ideal speed; what is lost is not done."""
-        done = (self.prompts - self.lost) / self.prompts
-        return done * (self.ideal_s + self.outage_s) / self.seconds
+        done = 1.0 - self.lost / self.conditions.prompts
+        return done * (self.conditions.ideal_s + self.outage_s) / self.seconds
 
     @property
     def possible(self) -> float:
         """The share that the errors of this run leave to anybody."""
-        with_errors_s = (self.prompts + self.errors - BURST) / RATE + LATENCY_S
-        return (self.ideal_s + self.outage_s) / (with_errors_s + self.outage_s)
+        with_errors_s = self.conditions.makespan_s(self.conditions.prompts + self.errors)
+        return (self.conditions.ideal_s + self.outage_s) / (with_errors_s + self.outage_s)
+
+    @property
+    def of_outage_bar(self) -> float:
+        """The time that it took as a share of what the bar allows."""
+        return self.seconds / (OUTAGE_BAR * self.conditions.ideal_s + self.outage_s)
 
     @property
     def refused_ratio(self) -> float:
         return self.refused / max(1, self.attempts)
 
 
-def run(entry: Entry, *, prompts: int, number: int) -> Run:
-    texts = [f"Prompt {index} of job {number}" for index in range(prompts)]
-    limit_s = CUT_OFF * (prompts / RATE + OUTAGE_S * bool(entry.outage))
+def run(entry: Entry, conditions: Conditions, *, number: int) -> Run:
+    texts = [f"Prompt {index} of job {number}" for index in range(conditions.prompts)]
+    limit_s = CUT_OFF * (conditions.ideal_s + OUTAGE_S * bool(entry.outage))
+    limits = {"requests_per_s": conditions.rate, "burst": conditions.burst}
     outage_s = 0.0
     with (
         SimulatedProvider(
-            latency_s=LATENCY_S,
-            requests_per_s=RATE,
-            burst=BURST,
-            error_ratio=ERROR_RATIO,
+            latency_s=conditions.latency_s,
+            error_ratio=conditions.errors,
+            rate_headers=conditions.headers,
             seed=SEED + number,
+            **limits,
         ) as provider,
-        client(entry.name, provider.base_url, **entry.options) as asked,
+        client(
+            entry.name, provider.base_url, **entry.options, **(limits if entry.knows_limits else {})
+        ) as asked,
     ):
         asked.start("bulk", texts=texts, limit_s=limit_s)
         if entry.outage:
             outage_s = fail(provider, entry.outage)
-        done = asked.result(limit_s=limit_s + 60.0)
+        done = asked.result(patience_s=limit_s + 60.0)
         counts = provider.counts()
     return Run(
         seconds=done["seconds"],
         cpu_s=done["cpu_s"],
-        lost=prompts - len(done["firsts"]),
+        lost=len(texts) - len(done["firsts"]),
         wrong=misplaced(texts, done["firsts"], seed=SEED + number),
         attempts=counts["attempts"],
         refused=counts["by_status"].get("429", 0),
         errors=counts["faults"].get("error", 0),
-        prompts=prompts,
         outage_s=outage_s,
+        conditions=conditions,
     )
 
 
@@ -201,14 +225,14 @@ def verdicts(runs: Sequence[tuple[Entry, list[Run]]]) -> list[tuple[str, str, bo
             (f"{entry.title}: nothing lost or mixed up", f"{lost}, {wrong}", lost + wrong == 0)
         )
         if entry.outage:
-            worst = max(r.seconds / (OUTAGE_BAR * r.ideal_s + r.outage_s) for r in several)
+            worst = max(r.of_outage_bar for r in several)
             title = f"{entry.title}: at most {OUTAGE_BAR} x ideal + outage"
             found.append((title, f"{worst:.3f} of it", worst <= 1.0))
             continue
-        bar = KNOWN_BAR if entry.options else UNKNOWN_BAR
+        bar = KNOWN_BAR if entry.knows_limits else UNKNOWN_BAR
         share = statistics.median(r.share for r in several)
         found.append((f"{entry.title}: at least {bar:.2f} of ideal", f"{share:.3f}", share >= bar))
-        if entry.options:
+        if entry.knows_limits:
             refused = max(r.refused_ratio for r in several)
             title = f"{entry.title}: 429s at most {REFUSED_BAR:.0%}"
             found.append((title, f"{refused:.2%}", refused <= REFUSED_BAR))
@@ -220,24 +244,36 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of ours and of the reference")
     parser.add_argument("--rival-rounds", type=int, default=1)
     parser.add_argument("--prompts", type=int, default=2000)
+    parser.add_argument("--rate", type=float, default=100.0, help="requests per second")
+    parser.add_argument("--burst", type=int, default=20)
+    parser.add_argument("--latency", type=float, default=0.2, help="seconds")
+    parser.add_argument("--errors", type=float, default=0.05, help="share of the calls")
+    parser.add_argument("--no-headers", action="store_true", help="429s are all there is to learn")
     parser.add_argument("--quick", action="store_true", help="one round of 800 prompts")
     parser.add_argument("--only", default="", help="entries whose title holds this")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.prompts = 1, 800
     chosen = [entry for entry in ENTRIES if options.only in entry.title]
+    conditions = Conditions(
+        prompts=options.prompts,
+        rate=options.rate,
+        burst=options.burst,
+        latency_s=options.latency,
+        errors=options.errors,
+        headers=not options.no_headers,
+    )
     runs: dict[str, list[Run]] = {entry.title: [] for entry in chosen}
     for number in range(max(options.rounds, options.rival_rounds)):
         for entry in chosen:
             own = entry.name in ("perfwright", "paced")
             if number < (options.rounds if own else options.rival_rounds):
                 say(f"round {number + 1}: {entry.title}")
-                runs[entry.title].append(run(entry, prompts=options.prompts, number=number))
+                runs[entry.title].append(run(entry, conditions, number=number))
     print(f"\n{circumstances('aiohttp', 'perfwright')}")
     print(versions("openai", "openai", "langchain-openai") + ", " + versions("litellm", "litellm"))
-    ideal_s = (options.prompts - BURST) / RATE + LATENCY_S
     print(
-        f"{options.prompts} prompts, ideal makespan {ideal_s:.1f} s; median (range) of the rounds\n"
+        f"{conditions}\nideal makespan {conditions.ideal_s:.1f} s; median (range) of the rounds\n"
     )
     by_entry = [(entry, runs[entry.title]) for entry in chosen]
     show(by_entry)

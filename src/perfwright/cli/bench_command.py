@@ -75,15 +75,15 @@ def _show(plan: BenchPlan, benched: Benched) -> None:
     console = output()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
-    for title in ("without", "with", "effect", "lowest to highest", "claimed"):
+    for title in ("without", "with", "effect", "range (rounds)", "claimed"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for each in benched.measured:
         table.add_row(*_cells(each))
     console.print(table)
     console.print(_split_line(benched))
     console.print(
-        f"Medians; in brackets the rounds. Simulated provider of {1e3 * plan.latency_s:.0f} ms in "
+        f"Medians of all rounds. Simulated provider of {1e3 * plan.latency_s:.0f} ms in "
         f"the median; the repeating workload is {plan.calls:,} calls of {plan.different_prompts} "
         f"prompts, the long run {plan.memory_calls:,} calls."
     )

@@ -18,13 +18,13 @@ from rich.text import Text
 from perfwright._version import __version__
 from perfwright.cli.checks import Check
 from perfwright.cli.console import ERROR, MET, output, print_json
+from perfwright.cli.llm_checks import llm_checks
 from perfwright.cli.options import json_option, ledger_option
 from perfwright.cli.postgresql_checks import program_checks, server_checks
 from perfwright.container import open_workspace, resolve
 from perfwright.core import PerfwrightError, SystemClock, TargetKind, format_size
 
 _BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
-_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
 @click.command("doctor")
@@ -104,14 +104,7 @@ def _optional() -> Iterator[Check]:
     yield from program_checks()
     yield _library("redis", needed_for="the shared cache and limits")
     yield _library("distributed", needed_for="runs on several machines")
-    keys = [key for key in _KEYS if os.environ.get(key)]
-    yield Check(
-        name="LLM key",
-        ok=bool(keys),
-        found=", ".join(keys) or "none in the environment",
-        needed_for="explanations and proposals by a model; rules work without",
-        remedy=f"export {_KEYS[0]}=...",
-    )
+    yield from llm_checks()
 
 
 def _target(text: str) -> Iterator[Check]:

@@ -113,21 +113,18 @@ def _several(plan: Plan) -> int:
     with reserve_port(plan.settings.host, plan.settings.port) as held:
         port, parent = int(held.getsockname()[1]), os.getpid()
         shared = replace(plan, settings=replace(plan.settings, port=port))
-        _announce(shared, port)
         crew = Workers(
             plan.workers,
-            work=lambda: asyncio.run(_serve(shared, parent=parent)),
+            work=lambda ready: asyncio.run(_serve(shared, on_ready=ready, parent=parent)),
+            on_ready=lambda: _announce(shared, port),
             clock=SystemClock(),
         )
         return crew.run()
 
 
-async def _serve(
-    plan: Plan, *, parent: int | None = None, on_ready: Callable[[int], None] = lambda _: None
-) -> int:
+async def _serve(plan: Plan, *, on_ready: Callable[[int], None], parent: int | None = None) -> int:
     """Serve until told to stop; `parent` is the process whose end is one's own."""
     from perfwright.llm.gateway import Gateway, Stop, serve
-    from perfwright.llm.gateway.workers import stop_with_parent
 
     clock, stop = SystemClock(), Stop()
     stop.on_signals()
@@ -135,20 +132,14 @@ async def _serve(
     gateway = Gateway(adapter, keys=plan.keys, settings=plan.settings, clock=clock)
     gc.freeze()  # what was loaded until now is never garbage: collections need not look at it
     try:
-        async with asyncio.TaskGroup() as group:
-            watching = (
-                group.create_task(stop_with_parent(parent, stop, clock=clock)) if parent else None
-            )
-            cut = await serve(
-                gateway,
-                settings=plan.settings,
-                clock=clock,
-                stop=stop,
-                on_ready=on_ready,
-                reuse_port=parent is not None,
-            )
-            if watching is not None:
-                watching.cancel()
+        cut = await serve(
+            gateway,
+            settings=plan.settings,
+            clock=clock,
+            stop=stop,
+            on_ready=on_ready,
+            parent=parent,
+        )
     finally:
         await adapter.aclose()
     if cut:

@@ -14,6 +14,7 @@ import click
 from perfwright.cli.console import ERROR, MET, messages, output, show_error
 from perfwright.cli.dotenv import FILE_NAME as DOTENV
 from perfwright.cli.dotenv import dotenv_of
+from perfwright.cli.llm_hints import llm_hint
 from perfwright.container import FILE_NAME
 from perfwright.core import ConfigError
 from perfwright.core.target import SQLITE_MAGIC, join_url, password_of
@@ -167,6 +168,7 @@ def render(
         lines.append("# none found; to record one: perfwright record -- YOUR COMMAND")
         lines.append('# workload = "workload.jsonl"')
     lines += ["", "[quality]", 'answers = "same"', 'metrics = ["write_time<=+10%"]', ""]
+    lines += llm_hint(folder, os.environ)
     return "\n".join(lines)
 
 

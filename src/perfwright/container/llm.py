@@ -85,6 +85,11 @@ class LlmSetup:
         """Return the hard limits."""
         return [*build_budgets(self.section.budgets), *self.budgets]
 
+    def is_configured(self) -> bool:
+        """Whether there is any place to send calls to."""
+        place = place_of(self.section, self.environment, base_url=self.base_url)
+        return place is not None or bool(self.section.endpoints)
+
     def endpoints(self) -> list[Endpoint]:
         """Return where calls may be sent, in the order of preference.
 

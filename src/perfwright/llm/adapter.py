@@ -28,7 +28,7 @@ from perfwright.monitoring import Metric
 if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
     from perfwright.llm.bulk import EmbeddingQueue, Progress
-    from perfwright.llm.caching import CacheMode
+    from perfwright.llm.caching import CacheMode, SemanticCache
     from perfwright.llm.routing import ModelChooser
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -60,6 +60,7 @@ class OptimizedLLMAdapter:
         cache: Where answers are kept; by default 10,000 in memory, or with `redis_client` there,
             too.
         cache_ttl_s: How long an answer is kept, in seconds.
+        semantic: Also serve answers to questions that mean the same, once that is proven to be right.
         redis_client: A `redis.asyncio` client: cache, limits and budgets shared by processes.
         budgets: Hard limits on what may be spent.
         prices: USD per million tokens by model, above the known ones.
@@ -88,6 +89,7 @@ class OptimizedLLMAdapter:
         settings: CallSettings | None = None,
         cache: AdvancedCache | None = None,
         cache_ttl_s: float = 3_600.0,
+        semantic: SemanticCache | None = None,
         redis_client: Any = None,
         budgets: Sequence[Budget] = (),
         prices: Prices | Mapping[str, Price | Mapping[str, float]] | None = None,
@@ -144,7 +146,10 @@ class OptimizedLLMAdapter:
 
             self._tier = cache or AdvancedCache(redis_client, local_max_size=_CACHE_SIZE)
             completions = CompletionCache(
-                self._tier, ttl_s=cache_ttl_s, namespace=self._endpoints[0].base_url
+                self._tier,
+                ttl_s=cache_ttl_s,
+                namespace=self._endpoints[0].base_url,
+                semantic=semantic,
             )
         self._pipeline = Pipeline(
             Caller(self._pool, self._costs, clock=clock),

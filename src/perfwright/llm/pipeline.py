@@ -81,7 +81,7 @@ class Pipeline:
             except BaseException as error:
                 self.failed(trace, error, choice=None)
                 raise
-            trace.facts["route"] = choice.reason
+            trace.facts["route"], trace.facts["choice"] = choice.reason, choice
             request = replace(request, body={**request.body, "model": str(choice)}, raw=None)
         trace.facts["request_model"] = request.model
         trace.facts["labels"] = request.labels
@@ -102,7 +102,7 @@ class Pipeline:
         """Close the trace of a call that has none."""
         self.failures += 1
         if choice is not None and self._router is not None:
-            self._router.failed(choice)
+            self._router.failed(choice, error)
         trace.error = error
         self._close(trace)
 

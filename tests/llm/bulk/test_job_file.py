@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,18 @@ def test_a_stream_of_outcomes_goes_on_as_well(job: Path) -> None:
 
     assert sorted(asyncio.run(collect())) == [0, 1, 2, 3, 4]
     assert again.asked == ["3", "4"]
+
+
+def test_a_stream_that_is_left_early_keeps_what_came(job: Path) -> None:
+    async def leave() -> None:
+        sender = Sender(delay_s=lambda text: 0.0 if text == "0" else 60.0)
+        async with aclosing(stream_batch(sender, asks(3), job=job)) as results:
+            await anext(results)
+
+    asyncio.run(leave())
+    again = Sender()
+    go(again, asks(3), job)
+    assert again.asked == ["1", "2"]
 
 
 def test_progress_tells_what_came_from_the_file(job: Path) -> None:

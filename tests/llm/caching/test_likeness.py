@@ -47,6 +47,8 @@ def test_another_wording_passes(one: str, other: str) -> None:
         ("How do I enable logging in nginx?", "How do I disable logging in nginx?"),
         ("What is the highest mountain in Asia?", "What is the lowest mountain in Asia?"),
         ("Is Smith the mayor?", "Was Smith the mayor?"),
+        ("How old is C?", "How old is C++?"),
+        ("What is the square of 5?", "What is the square of -5?"),
     ],
 )
 def test_another_question_in_nearly_the_same_words_does_not(one: str, other: str) -> None:

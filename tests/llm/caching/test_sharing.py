@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from benchmarks._redis import PrivateRedis
 from perfwright.cache import AdvancedCache, SqliteTier
 from perfwright.llm.caching import CompletionCache
+from perfwright.llm.testing import SimulatedProvider
 from tests.cache.loops import all_of, cache_on, run
 from tests.llm.caching.providers import TEXT, Provider, ask, read, text_of
 
@@ -80,3 +84,78 @@ def test_a_stream_whose_reader_leaves_gives_its_lease_back(redis_server: Private
 
     run(main())
     assert (held.closed, other.calls) == (1, 1)
+
+
+# --- Crowds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crowd_that_comes_and_goes_shares_one_call(seed: int) -> None:
+    rng = random.Random(seed)
+    provider = Provider(takes_s=0.01, piece_s=0.004)
+
+    async def visit(cache: CompletionCache, *, streams: bool, after_s: float) -> str:
+        await asyncio.sleep(after_s)
+        return await answer(cache, provider, streams=streams)
+
+    async def main() -> list[object]:
+        async with AdvancedCache() as store:
+            cache = CompletionCache(store)
+            first = asyncio.create_task(visit(cache, streams=rng.random() < 0.5, after_s=0.0))
+            await asyncio.sleep(0)  # it begins before the others, and leaves
+            crowd = [
+                asyncio.create_task(
+                    visit(cache, streams=rng.random() < 0.5, after_s=rng.uniform(0, 0.03))
+                )
+                for _ in range(60)
+            ]
+            stays = asyncio.create_task(visit(cache, streams=rng.random() < 0.5, after_s=0.0))
+            leaving = [first, *rng.sample(crowd, 30)]
+            for task in leaving:
+                await asyncio.sleep(rng.uniform(0, 0.001))
+                task.cancel()
+            outcomes = await asyncio.gather(stays, *crowd, return_exceptions=True)
+            await cache.aclose()
+            return [each for each in outcomes if not isinstance(each, asyncio.CancelledError)]
+
+    outcomes = run(main())
+    assert outcomes == [TEXT] * len(outcomes)
+    assert len(outcomes) > 30
+    assert provider.calls == 1
+
+
+# --- Real processes -------------------------------------------------------------------------------
+
+_CALLER = """
+import asyncio, sys
+from redis.asyncio import Redis
+from perfwright.llm.adapter import OptimizedLLMAdapter
+
+async def plain(adapter):
+    return (await adapter.complete("the same question")).text
+
+async def streamed(adapter):
+    return "".join([piece.text async for piece in adapter.stream("the same question")])
+
+async def main(base_url, port):
+    redis = Redis(port=int(port))
+    async with OptimizedLLMAdapter(
+        base_url=base_url, model="m", enable_cache=True, redis_client=redis
+    ) as adapter, asyncio.TaskGroup() as group:
+        calls = [group.create_task((plain, streamed)[n % 2](adapter)) for n in range(100)]
+    await redis.aclose()
+    print(len({call.result() for call in calls}), bool(calls[0].result()))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_two_hundred_equal_calls_of_two_real_processes_are_at_most_two(
+    redis_server: PrivateRedis,
+) -> None:
+    with SimulatedProvider(latency_s=0.3, token_delay_s=0.002) as provider:
+        command = [sys.executable, "-c", _CALLER, provider.base_url, str(redis_server.port)]
+        processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        printed = [process.communicate(timeout=50)[0].strip() for process in processes]
+        assert printed == ["1 True"] * 2  # one text for all, and not an empty one
+        assert provider.counts()["attempts"] <= 2

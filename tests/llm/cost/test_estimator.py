@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,9 +75,19 @@ def test_a_tool_call_in_the_conversation_is_measured() -> None:
     assert prompt_size(ask(messages=[message]))[0] > 100
 
 
-@pytest.mark.parametrize("body", [{}, {"messages": "no"}, {"messages": [{}]}, {"input": None}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"messages": "no"}, {"messages": [{}]}, {"messages": [None, 7]}, {"input": None}],
+)
 def test_a_body_that_makes_no_sense_is_the_providers_to_refuse(body: dict[str, object]) -> None:
-    assert TokenEstimator().prompt(Request(body=body)) < 10
+    assert TokenEstimator().prompt(Request(body=body)) < 12
+
+
+def test_a_body_nested_without_end_is_measured_all_the_same() -> None:
+    content: list[Any] = []
+    for _ in range(300):
+        content = [content]
+    assert prompt_size(ask(messages=[{"role": "user", "content": content}]))[0] < 1_000
 
 
 def test_one_answer_corrects_the_estimate_of_the_same_prompt() -> None:

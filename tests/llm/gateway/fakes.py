@@ -76,12 +76,15 @@ class FakeRuntime:
     answer: Callable[[Request], Any] = lambda _: completion()
     streamed: Callable[[Request], FakeStream] = lambda _: FakeStream(pieces("a", "b"))
     asked: list[Request] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
+    """How each call wanted the cache."""
     cancelled: int = 0
     under_way: int = 0
     gate: asyncio.Event | None = None
     """Answers wait for it."""
 
-    async def send(self, request: Request) -> Completion:
+    async def send(self, request: Request, *, cache: str = "use") -> Completion:
+        self.modes.append(cache)
         self.asked.append(request)
         self.under_way += 1
         try:
@@ -98,7 +101,8 @@ class FakeRuntime:
         assert isinstance(answer, Completion)
         return answer
 
-    async def open(self, request: Request) -> FakeStream:
+    async def open(self, request: Request, *, cache: str = "use") -> FakeStream:
+        self.modes.append(cache)
         self.asked.append(request)
         return self.streamed(request)
 

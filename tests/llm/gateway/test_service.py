@@ -110,6 +110,15 @@ async def test_labels_priority_and_timeout_may_be_given_in_headers() -> None:
     assert (asked.priority, asked.timeout_s) == (Priority.HIGH, 2.5)
 
 
+@pytest.mark.parametrize("mode", ["use", "refresh", "bypass"])
+@in_loop
+async def test_a_caller_may_do_without_the_cache(mode: str) -> None:
+    async with gateway() as served:
+        await served.post(x_perfwright_cache=mode)
+        await served.post(body={**HELLO, "stream": True}, x_perfwright_cache=mode)
+    assert served.runtime.modes == [mode, mode]
+
+
 # Errors
 
 
@@ -220,6 +229,7 @@ async def test_json_may_be_named_in_other_ways(kind: str) -> None:
         {"x_perfwright_labels": "novalue"},
         {"x_perfwright_labels": ",".join(f"a{n}=1" for n in range(20))},
         {"x_perfwright_priority": "huge"},
+        {"x_perfwright_cache": "maybe"},
         {"x_perfwright_timeout_s": "-1"},
         {"x_perfwright_timeout_s": "nan"},
     ],

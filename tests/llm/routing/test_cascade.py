@@ -29,10 +29,10 @@ def cascade(provider: Provider, *checks: Check, shadow: ShadowEvaluation | None 
 def asked(provider: Provider, *checks: Check) -> tuple[str, list[str]]:
     """Ask once; return the text, and which models were asked."""
 
-    async def test() -> Completion:
+    async def scene() -> Completion:
         return await cascade(provider, *checks).complete(request())
 
-    return run(test).text, provider.models()
+    return run(scene).text, provider.models()
 
 
 def test_a_good_cheap_answer_is_the_answer() -> None:
@@ -103,11 +103,11 @@ def test_costs_and_savings_are_counted() -> None:
     )
     stack = cascade(provider)
 
-    async def test() -> None:
+    async def scene() -> None:
         for _ in range(8):
             await stack.complete(request())
 
-    run(test)
+    run(scene)
     report = stack.report()
     assert (report.asked, report.accepted, report.problems) == (8, 6, {"empty": 2})
     assert report.weak_usd == pytest.approx(0.08)
@@ -137,12 +137,12 @@ def test_savings_of_unknown_prices_are_unknown() -> None:
     )
     stack = cascade(provider)
     run(lambda: stack.complete(request()))
-    assert stack.report().saved_usd is None
+    report = stack.report()
+    assert (report.saved_usd, report.unpriced) == (None, 1)
 
 
-def test_without_judgements_the_precision_is_open() -> None:
-    precision = cascade(Provider()).report().precision
-    assert (precision.low, precision.high) == (0.0, 1.0)
+def test_without_judgements_the_precision_is_unknown() -> None:
+    assert cascade(Provider()).report().precision is None
 
 
 def test_the_precision_of_the_checks_is_measured() -> None:
@@ -153,7 +153,7 @@ def test_the_precision_of_the_checks_is_measured() -> None:
     def judge(_request: Request, weak: Completion, strong: Completion) -> tuple[float, float]:
         return float(weak.text == "4"), float(strong.text == "4")
 
-    async def test() -> Cascade:
+    async def scene() -> Cascade:
         shadow = ShadowEvaluation(
             weak=WEAK, strong=STRONG, send=provider.send, judge=judge, share=1.0,
             rng=random.Random(1),
@@ -164,8 +164,9 @@ def test_the_precision_of_the_checks_is_measured() -> None:
             await shadow.drain()
         return stack
 
-    report = run(test).report()
+    report = run(scene).report()
     assert report.judged == 40
+    assert report.precision is not None
     assert report.precision.estimate == 0.9
     assert report.precision.low < 0.9 < report.precision.high
     assert report.strong_usd == 0.0

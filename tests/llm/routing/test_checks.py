@@ -14,10 +14,10 @@ def problem(check: Check, answer: Completion, *again: str) -> str | None:
     """Apply a check; the model says `again` when it is asked again."""
     provider = Provider(small=[completion(text) for text in again])
 
-    async def test() -> str | None:
+    async def scene() -> str | None:
         return await check.problem(request(model="small"), answer, ask=provider.send)
 
-    return run(test)
+    return run(scene)
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_an_answer_that_is_contradicted_is_refused() -> None:
 def test_no_more_is_asked_than_it_takes_to_know() -> None:
     provider = Provider(small=[completion("paris")])
 
-    async def test() -> None:
+    async def scene() -> None:
         check = Consistent(samples=5, agreement=0.4)
         await check.problem(request(model="small"), completion("Paris"), ask=provider.send)
 
-    run(test)
+    run(scene)
     assert len(provider.asked) == 1
     assert provider.asked[0].body["temperature"] == 0.7
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,16 +26,14 @@ from tests.llm.routing.worlds import STRONG, WEAK, outcomes, request
 COSTS = {"gpt-5": 0.03, "claude-4-haiku": 0.0025}
 
 
-def optimizer(**settings: object) -> CostOptimizer:
-    return CostOptimizer(  # type: ignore[arg-type]
-        **{
-            "model_costs": COSTS,
-            "token_budget": 100_000,
-            "clock": ManualClock(),
-            "rng": random.Random(1),
-            **settings,
-        }
-    )
+def optimizer(**settings: Any) -> CostOptimizer:
+    defaults: dict[str, Any] = {
+        "model_costs": COSTS,
+        "token_budget": 100_000,
+        "clock": ManualClock(),
+        "rng": random.Random(1),
+    }
+    return CostOptimizer(**(defaults | settings))
 
 
 def judged(chooser: CostOptimizer, model: str, *, good: int, bad: int, complexity: float) -> None:
@@ -54,6 +56,13 @@ def test_a_choice_is_a_plain_name_with_a_reason() -> None:
     choice = optimizer().select_optimal_model(complexity=0.2)
     assert f"{choice}" == choice.model == "claude-4-haiku"
     assert "cheapest that is trusted with complexity 0.20" in choice.reason
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda choice: pickle.loads(pickle.dumps(choice))])
+def test_a_copy_of_a_choice_keeps_its_reason(copied: Callable[[Choice], Choice]) -> None:
+    choice = optimizer().select_optimal_model(0.2, traffic_class="sums")
+    again = copied(choice)
+    assert (again, again.reason, again.traffic_class) == (choice, choice.reason, "sums/1")
 
 
 def test_of_equal_prices_the_abler_model_is_taken() -> None:
@@ -252,6 +261,24 @@ def test_a_router_says_what_a_request_needs() -> None:
     assert choice == STRONG
     assert "predicted gain" in choice.reason
     assert chooser.choose(request("Tell me a story of a king who meets an owl.")) == WEAK
+
+
+def test_a_router_can_be_replaced() -> None:
+    chooser = optimizer(model_costs={WEAK: 0.001, STRONG: 0.01})
+    story = request("Tell me a story of a king who meets an owl.")
+    assert chooser.choose(story) == STRONG
+    chooser.use(
+        Router.train(
+            outcomes(1, count=600, told=0.5), weak=WEAK, strong=STRONG, goal=Goal(strong_share=0.5)
+        )
+    )
+    assert chooser.choose(story) == WEAK
+
+
+def test_a_router_between_other_models_is_refused() -> None:
+    router = Router.train(outcomes(1, count=200, told=0.5), weak="other", strong="gpt-5")
+    with pytest.raises(ConfigError, match="router = 'other'"):
+        optimizer(router=router)
 
 
 @pytest.mark.parametrize(

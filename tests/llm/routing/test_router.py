@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_a_prompt_that_both_fail_is_not_worth_the_strong_model() -> None:
 
 def test_noise_is_seldom_routed() -> None:
     routed = 0
-    for seed in range(40):
+    for seed in range(30):
         rng = random.Random(seed)
         noise = [
             PairedOutcome(prompt=one.prompt, weak=rng.random() < 0.65, strong=rng.random() < 0.9)
@@ -67,7 +68,7 @@ def test_noise_is_seldom_routed() -> None:
         ]
         router = Router.train(noise, weak=WEAK, strong=STRONG, rng=random.Random(seed))
         routed += router.verdict.routes
-    assert routed <= 2
+    assert routed <= 1
 
 
 def test_a_router_that_must_not_route_sends_all_to_one_model() -> None:
@@ -79,8 +80,8 @@ def test_a_router_that_must_not_route_sends_all_to_one_model() -> None:
 
 
 def test_a_clear_difference_is_routed() -> None:
-    routed = sum(trained(seed, count=300).verdict.routes for seed in range(10))
-    assert routed == 10
+    routed = sum(trained(seed, count=300).verdict.routes for seed in range(4))
+    assert routed == 4
 
 
 def test_training_again_gives_the_same_router() -> None:
@@ -89,14 +90,55 @@ def test_training_again_gives_the_same_router() -> None:
     assert first.verdict == second.verdict
 
 
+def test_a_replay_of_newer_outcomes_confirms_the_router() -> None:
+    evidence = trained().replay(outcomes(99, count=1_000, told=0.5))
+    assert evidence.strong_share == pytest.approx(0.5, abs=0.05)
+    assert evidence.p_value < 0.001
+    assert evidence.loss.low < 0.0 < evidence.advantage.low
+
+
+def test_a_replay_shows_that_the_traffic_has_changed() -> None:
+    evidence = trained().replay(outcomes(99, count=1_000, told=0.0))
+    assert evidence.p_value > 0.05
+    assert evidence.loss.low > 0.05
+
+
+def test_a_replay_of_nothing_is_refused() -> None:
+    with pytest.raises(TooFewSamplesError):
+        trained().replay([])
+
+
 def test_too_few_outcomes_prove_nothing() -> None:
     with pytest.raises(TooFewSamplesError, match="200 are needed"):
         trained(count=199)
 
 
+@pytest.mark.parametrize("prompt", ["", "the same"])
+def test_prompts_that_never_differ_are_not_routed(prompt: str) -> None:
+    rng = random.Random(1)
+    same = [
+        PairedOutcome(prompt=prompt, weak=float(rng.random() < 0.5), strong=1.0) for _ in range(200)
+    ]
+    router = Router.train(same, weak=WEAK, strong=STRONG)
+    assert router.decide(prompt) == STRONG
+
+
+@pytest.mark.parametrize("success", [-0.1, 95.0, float("nan")])
+def test_a_success_is_a_share(success: float) -> None:
+    with pytest.raises(ConfigError, match="weak"):
+        PairedOutcome(prompt="", weak=success, strong=1.0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("strong", WEAK), ("level", 0.0), ("level", 1.0)])
+def test_a_training_that_makes_no_sense_is_refused(field: str, value: Any) -> None:
+    settings: dict[str, Any] = {"weak": WEAK, "strong": STRONG, field: value}
+    with pytest.raises(ConfigError, match=field):
+        Router.train(outcomes(1, count=200, told=0.5), **settings)
+
+
 def test_the_users_last_message_is_what_is_read() -> None:
     router = trained()
-    body = {
+    body: dict[str, Any] = {
         "messages": [
             {"role": "user", "content": SUM},
             {"role": "assistant", "content": "413"},
@@ -145,7 +187,7 @@ def test_a_cut_file_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "router"
     trained(count=200).save(path)
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(ConfigError, match="train the router again|no router's file"):
+    with pytest.raises(ConfigError, match=r"train the router again|no router's file"):
         Router.load(path)
 
 

@@ -77,9 +77,24 @@ def test_where_nothing_is_proven_for_a_spend_all_goes_to_the_weak_model() -> Non
     assert "do not route" in verdict.reason
 
 
+def test_a_spend_without_bound_asks_the_strong_model_always() -> None:
+    verdict = judge(folds(random.Random(1), count=400, told=0.6), goal=Goal(strong_share=1.0))
+    assert verdict.decision is Decision.ALWAYS_STRONG
+
+
+def test_no_spend_at_all_asks_the_weak_model_always() -> None:
+    verdict = judge(folds(random.Random(1), count=400, told=0.6), goal=Goal(strong_share=0.0))
+    assert verdict.decision is Decision.ALWAYS_WEAK
+
+
+def test_gains_that_never_differ_prove_nothing() -> None:
+    same = [[Scored(place / 50, 1.0) for place in range(50)] for _ in range(5)]
+    assert judge(same, goal=QUALITY).decision is Decision.ALWAYS_STRONG
+
+
 def test_a_wanted_spend_is_kept() -> None:
     verdict = judge(folds(random.Random(2), count=4_000, told=0.6), goal=Goal(strong_share=0.3))
-    assert verdict.strong_share == pytest.approx(0.3, abs=0.02)
+    assert verdict.evidence.strong_share == pytest.approx(0.3, abs=0.02)
 
 
 def test_the_interval_of_the_loss_holds_the_true_loss() -> None:
@@ -89,7 +104,7 @@ def test_the_interval_of_the_loss_holds_the_true_loss() -> None:
         verdict = judge(folds(rng, count=500, told=0.5), goal=SPEND)
         fresh = [one for fold in folds(rng, count=5_000, told=0.5) for one in fold]
         lost = sum(one.gain for one in fresh if one.predicted < 0.0) / len(fresh)
-        held += verdict.loss.low <= lost <= verdict.loss.high
+        held += verdict.evidence.loss.low <= lost <= verdict.evidence.loss.high
     assert held >= 85
 
 

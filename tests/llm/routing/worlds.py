@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from perfwright.llm import Completion, Request, Usage
@@ -69,7 +69,7 @@ def completion(
 class Provider:
     """Answers each model from a list, over and over, and remembers what it was asked."""
 
-    def __init__(self, **answers: list[Completion | Exception]) -> None:
+    def __init__(self, **answers: Sequence[Completion | Exception]) -> None:
         self._answers = answers
         self.asked: list[Request] = []
 
@@ -89,6 +89,6 @@ class Provider:
         return answer
 
 
-def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a test on a loop of its own."""
-    return asyncio.run(test())
+def run(scene: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Play a scene on a loop of its own."""
+    return asyncio.run(scene())

@@ -11,12 +11,12 @@ from perfwright.llm.benching.running import (
 )
 
 __all__ = [
-    "FULL",
-    "QUICK",
     "BenchPlan",
     "Benched",
     "Claim",
+    "FULL",
     "Measured",
+    "QUICK",
     "Repetition",
     "run_bench",
 ]

@@ -13,11 +13,11 @@ from perfwright.llm.caching.tools import ToolMemo
 from perfwright.llm.caching.warming import Warming, plan_warming, warm_prompts
 
 __all__ = [
-    "IGNORED_FIELDS",
     "CacheMode",
     "CompletionCache",
-    "PrefixOrder",
+    "IGNORED_FIELDS",
     "Prefetcher",
+    "PrefixOrder",
     "SemanticCache",
     "SharedStream",
     "Stored",

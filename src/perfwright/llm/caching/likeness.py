@@ -23,7 +23,9 @@ DIMENSIONS = 256
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
 _QUOTED = re.compile(r"[\"\u201c`]([^\"\u201c\u201d`]+)[\"\u201d`]")
-_NAME = re.compile(r"(?<![.!?:\n]\s)(?<!^)\b[A-Z][\w-]*|\b[A-Z]{2,}\b|\b\w*[\d_]\w*[a-zA-Z]\w*\b")
+_NAME = re.compile(r"(?<![.!?:\n]\s)(?<!^)\b[A-Z][\w-]*|\b[A-Z]{2,}\b")
+_SYMBOL = re.compile(r"-(?=\d)|[^\w\s.,;:!?()'\"\u2019\u201c\u201d`-]")
+"""What no sentence needs: `C` and `C++`, 5 and -5, `>` and `<` are different things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def may_mean_the_same(one: str, other: str) -> bool:
     """Say whether nothing in the words shows that two questions want different answers."""
     first, second = words_of(one), words_of(other)
     return (
-        _facts(first) == _facts(second)
+        _SYMBOL.findall(one) == _SYMBOL.findall(other)
+        and _facts(first) == _facts(second)
         and _names_agree(one, other)
         and not _are_opposed(set(first), set(second))
         and _in_one_order(_telling(first), _telling(second))
@@ -108,9 +111,14 @@ def _names_agree(one: str, other: str) -> bool:
 
 
 def _names_are_in(text: str, other: str) -> bool:
-    known = {*words_of(other), *_english().fillers}
-    names = (word for name in _NAME.findall(text) for word in words_of(name))
-    return all(word in known for word in names)
+    known = {*_english().fillers, *_parts(other)}
+    names = (word for name in _NAME.findall(text) for word in _parts(name))
+    return all(word in known or word[0].isdigit() for word in names)  # numbers are facts
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield words, those with an apostrophe in two."""
+    return (part for word in words_of(text) for part in word.split("'"))
 
 
 def _are_opposed(first: set[str], second: set[str]) -> bool:

@@ -79,8 +79,8 @@ class Prefetcher:
         self._clock, self._rng = clock or SystemClock(), rng or random.Random()
         self._keys, self._foresight = KeyMaker(), Foresight()
         self._sessions: OrderedDict[str, deque[str]] = OrderedDict()
-        self._requests: OrderedDict[str, Request] = OrderedDict()
-        self._asked_at_s: dict[str, float] = {}
+        self._asked: OrderedDict[str, tuple[Request, float]] = OrderedDict()
+        """What was asked, and when last."""
         self._waiting: OrderedDict[str, float] = OrderedDict()
         """Fetched prompts that have not been asked for, and until when they may be."""
         self._outcomes: deque[bool] = deque(maxlen=_LATEST)
@@ -111,7 +111,9 @@ class Prefetcher:
         history = self._sessions.setdefault(session, deque(maxlen=_HISTORY))
         self._foresight.learn(tuple(history), key)
         history.append(key)
-        self._remember(session, key, request)
+        self._asked[key] = request, self._clock.now()
+        _bound(self._asked, latest=key, at_most=self._max_prompts)
+        _bound(self._sessions, latest=session, at_most=self._max_sessions)
         for likely, _ in self._foresight.likely(tuple(history), least=self._least_chance):
             if not self._may_fetch(likely):
                 break
@@ -137,19 +139,8 @@ class Prefetcher:
             self._useful += 1
             self._outcomes.append(True)
 
-    def _remember(self, session: str, key: str, request: Request) -> None:
-        self._sessions.move_to_end(session)
-        if len(self._sessions) > self._max_sessions:
-            self._sessions.popitem(last=False)
-        self._requests[key] = request
-        self._requests.move_to_end(key)
-        self._asked_at_s[key] = self._clock.now()
-        if len(self._requests) > self._max_prompts:
-            forgotten, _ = self._requests.popitem(last=False)
-            self._asked_at_s.pop(forgotten, None)
-
     def _may_fetch(self, key: str) -> bool:
-        if key not in self._requests or key in self._waiting or self._is_recent(key):
+        if key not in self._asked or key in self._waiting or self._is_recent(key):
             return False
         if len(self._tasks) >= self._max_in_flight:
             return False
@@ -157,18 +148,23 @@ class Prefetcher:
             return False
         if self._max_usd is not None and self._spent_usd >= self._max_usd:
             return False
+        return not self._is_throttled or self._rng.random() < _PROBES
+
+    @property
+    def _is_throttled(self) -> bool:
         precision = self.precision
-        is_good = precision is None or precision >= self._least_precision
-        return is_good or self._rng.random() < _PROBES
+        return precision is not None and precision < self._least_precision
 
     def _is_recent(self, key: str) -> bool:
         """Whether it was asked so lately that its answer is still kept."""
-        return self._clock.now() < self._asked_at_s[key] + self._useful_s
+        _, asked_at_s = self._asked[key]
+        return self._clock.now() < asked_at_s + self._useful_s
 
     def _fetch(self, key: str) -> None:
         self._issued += 1
         self._waiting[key] = self._clock.now() + self._useful_s
-        task = asyncio.get_running_loop().create_task(self._fetched(self._requests[key]))
+        request, _ = self._asked[key]
+        task = asyncio.get_running_loop().create_task(self._fetched(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -189,7 +185,7 @@ class Prefetcher:
             "useful": self._useful,
             "failed": self._failed,
             "precision": self.precision,
-            "is_throttled": (self.precision or 1.0) < self._least_precision,
+            "is_throttled": self._is_throttled,
             "spent_usd": self._spent_usd,
         }
 
@@ -201,3 +197,10 @@ class Prefetcher:
             ("failed", self._failed, "Of these, those that got no answer."),
         ):
             yield Metric(name=f"llm_prefetch_{name}", kind="counter", value=value, help=text)
+
+
+def _bound(kept: OrderedDict[str, Any], *, latest: str, at_most: int) -> None:
+    """Let the one that was used longest ago make room."""
+    kept.move_to_end(latest)
+    if len(kept) > at_most:
+        kept.popitem(last=False)

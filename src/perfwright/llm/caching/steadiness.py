@@ -13,15 +13,12 @@ from perfwright.llm.requests import Request
 
 Kind = Literal["time", "date", "uuid", "number", "token"]
 
+_DAY = r"\d{4}-\d\d-\d\d"
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)"
 _CHANGING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("uuid", re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")),
-    (
-        "time",
-        re.compile(
-            r"(?:\d{4}-\d\d-\d\d[T ])?\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
-        ),
-    ),
-    ("date", re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{4}\b")),
+    ("time", re.compile(rf"\b(?:{_DAY}[T ])?\d{{1,2}}:\d\d(?::\d\d(?:\.\d+)?)?{_ZONE}?")),
+    ("date", re.compile(rf"\b{_DAY}\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}\b")),
     ("token", re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{16,}\b")),
     ("number", re.compile(r"\b1\d{9}(?:\d{3})?(?:\.\d+)?\b")),  # seconds or ms since 1970
 )

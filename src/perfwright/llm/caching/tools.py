@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ParamSpec, TypeVar
@@ -63,10 +63,10 @@ class ToolMemo:
 
     def tool(
         self, *, ttl_s: float | None = None, version: str = "", name: str | None = None
-    ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
         """Decorate a coroutine function that is a pure or idempotent tool."""
 
-        def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
             called = name or function.__name__
             self.declare(called, ttl_s=ttl_s, version=version)
             signature = inspect.signature(function)

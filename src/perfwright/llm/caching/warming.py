@@ -57,23 +57,26 @@ def plan_warming(
     if in_flight < 1:
         raise ConfigError(field="in_flight", value=in_flight, problem="must be at least 1")
     if len(requests) < 2:
-        return _not(0, 0.0, "a single request has nobody to share with")
+        return _not(0, 0.0, reason="a single request has nobody to share with")
     prompts = [blocks_of(request) for request in requests]
     shared = _common(prompts)
     prefix_tokens = prompt_characters(prompts[0][:shared]) // CHARACTERS_PER_TOKEN
     if prefix_tokens < MIN_CACHED_TOKENS:
-        return _not(prefix_tokens, 0.0, f"providers cache {MIN_CACHED_TOKENS} tokens or more")
+        return _not(
+            prefix_tokens, 0.0, reason=f"providers cache {MIN_CACHED_TOKENS} tokens or more"
+        )
     first_tokens = prompt_characters(prompts[0]) // CHARACTERS_PER_TOKEN
     gain = write_price_ratio - cached_price_ratio
-    spared = min(in_flight, len(requests)) * prefix_tokens + (first_tokens - prefix_tokens)
+    together = min(in_flight, len(requests))
+    spared = together * prefix_tokens + (first_tokens - prefix_tokens)
     saving = spared * gain - first_tokens * write_price_ratio - _ANSWER_TOKENS
     if saving <= 0:
-        return _not(prefix_tokens, saving, "it costs more than the first calls would lose")
+        return _not(prefix_tokens, saving, reason="it costs more than the first calls would lose")
     return Warming(
         request=_shortest(requests[0]),
         prefix_tokens=prefix_tokens,
         saving_tokens=saving,
-        reason=f"{min(in_flight, len(requests))} calls at once would pay for {prefix_tokens} tokens",
+        reason=f"{together} calls at once would each pay for {prefix_tokens} tokens",
     )
 
 
@@ -98,11 +101,11 @@ async def warm_prompts(
     return replace(plan, was_sent=True)
 
 
-def _not(prefix_tokens: int, saving: float, reason: str) -> Warming:
+def _not(prefix_tokens: int, saving: float, *, reason: str) -> Warming:
     return Warming(request=None, prefix_tokens=prefix_tokens, saving_tokens=saving, reason=reason)
 
 
-def _common(prompts: Sequence[Sequence[str]]) -> int:
+def _common(prompts: Sequence[list[str]]) -> int:
     """Return how many first blocks all prompts have in common."""
     smallest, largest = min(prompts), max(prompts)  # sorted: all others lie between
     count = 0

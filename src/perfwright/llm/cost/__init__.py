@@ -5,10 +5,9 @@ from perfwright.llm.cost.book import CostBook
 from perfwright.llm.cost.budget import Budget
 from perfwright.llm.cost.control import CostControl, Hold
 from perfwright.llm.cost.estimator import TokenEstimator
+from perfwright.llm.cost.places import in_redis, in_sqlite
 from perfwright.llm.cost.price import Price, PriceTier
 from perfwright.llm.cost.prices import Prices
-from perfwright.llm.cost.redis_store import in_redis
-from perfwright.llm.cost.sqlite_store import in_sqlite
 
 __all__ = [
     "Budget",

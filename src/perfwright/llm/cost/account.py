@@ -91,11 +91,6 @@ class Account:
         spent = self.spent
         self.spent = Amounts(spent[0] + actual[0], spent[1] + actual[1], spent[2] + actual[2])
 
-    def short_of(self, claim: Claim) -> int:
-        """Say which of the amounts a refused call lacks: its place in `Amounts`."""
-        unspent = self.unspent
-        return next((i for i in range(3) if claim.alone[i] > unspent[i]), 0)
-
     @property
     def used_ratio(self) -> float:
         """The part of the scarcest limit that is spent: 0 to 1, above 1 if overspent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from importlib import metadata, util
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -109,6 +108,8 @@ def _names_no_reseller(base_url: str) -> bool:
 
 
 def _installed() -> str | None:
+    from importlib import metadata, util  # costs more than the whole lookup where it is not needed
+
     if util.find_spec("genai_prices") is None:
         return None
     return metadata.version("genai-prices")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from perfwright.core import AlreadySettledError, Clock, ConfigError, SystemClock
+from perfwright.core import AlreadySettledError, Clock, ConfigError, SpendLimitError, SystemClock
 from perfwright.llm.cost.alerts import Alerts, OnThreshold
 from perfwright.llm.cost.book import CostBook
 from perfwright.llm.cost.budget import Amounts, Budget
@@ -13,6 +13,7 @@ from perfwright.llm.cost.estimator import TokenEstimator
 from perfwright.llm.cost.ledger import Grant, Ledger, Watch
 from perfwright.llm.cost.local_ledger import LocalLedger
 from perfwright.llm.cost.needs import Needs
+from perfwright.llm.cost.places import MakeLedger
 from perfwright.llm.cost.price import PICO, Price
 from perfwright.llm.cost.prices import Prices
 from perfwright.llm.replies import Usage
@@ -20,7 +21,8 @@ from perfwright.llm.requests import Request
 from perfwright.llm.transport import Call
 from perfwright.monitoring import Metric
 
-MakeLedger = Callable[[Clock, Watch | None], Ledger]
+_ANY: tuple[str | None, str] = (None, "")
+"""An endpoint of which neither address nor model is known."""
 _NO_LABELS: Mapping[str, str] = {}
 
 
@@ -88,11 +90,13 @@ class CostControl:
         prices: Where the price of a model comes from.
         budgets: All those that cover a call must be able to pay for it.
         base_urls: Address of each endpoint by name: a model's price depends on who sells it.
+        models: Model of each endpoint by name, where it is asked for one of its own.
         make_ledger: Keeps the budgets somewhere else, such as
             `in_redis(client)` or `in_sqlite(path)`; by default in this process.
         on_threshold: Called once when a budget passes each of `thresholds`.
         thresholds: Parts of a budget, above 0 to 1.
         strict_max_tokens: The bound that calls without one get from a strict budget.
+        exact_tokens: See `TokenEstimator`.
         max_values: See `CostBook`.
         clock: Time of prices and periods.
 
@@ -106,23 +110,26 @@ class CostControl:
         prices: Prices | None = None,
         budgets: Sequence[Budget] = (),
         base_urls: Mapping[str, str] | None = None,
+        models: Mapping[str, str] | None = None,
         make_ledger: MakeLedger | None = None,
         on_threshold: OnThreshold | None = None,
         thresholds: Sequence[float] = (0.8, 1.0),
         strict_max_tokens: int = 4_096,
+        exact_tokens: bool = False,
         max_values: int = 1_000,
         clock: Clock | None = None,
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         self._clock = clock
         self._prices = prices if prices is not None else Prices(clock=clock)
-        self._base_urls = dict(base_urls or {})
-        self._urls: set[str | None] = {*self._base_urls.values()} or {None}
+        self._offers = {name: (url or None, "") for name, url in (base_urls or {}).items()}
+        for name, model in (models or {}).items():
+            self._offers[name] = self._offers.get(name, _ANY)[0], model
         self._budgets = tuple(budgets)
         names = [budget.name for budget in self._budgets]
         if len(set(names)) < len(names):
             raise ConfigError(field="budgets", value=names, problem="give each its own name")
-        self._estimator = TokenEstimator()
+        self._estimator = TokenEstimator(exact=exact_tokens)
         self.book = CostBook(max_values=max_values)
         self._alerts = Alerts(on_threshold, thresholds=thresholds) if on_threshold else None
         watch = self._alerts.watch if self._alerts else None
@@ -130,6 +137,7 @@ class CostControl:
             make_ledger = _in_memory
         self.ledger = make_ledger(clock, watch)
         """Where the budgets are kept; a shared one can `look` at what all have spent."""
+        self._refused = 0
         self._needs = Needs(
             self._estimator, price_of=self._dearest, strict_max_tokens=strict_max_tokens
         )
@@ -156,6 +164,9 @@ class CostControl:
         start_s = self._clock.now()
         try:
             grant = await self.ledger.take(lambda: self._needs.demands(call, covering))
+        except SpendLimitError:
+            self._refused += 1
+            raise
         finally:
             call.trace.add("budget", start_s, end_s=self._clock.now())
         strict = any(budget.strict for budget in covering)
@@ -184,7 +195,8 @@ class CostControl:
             endpoint=endpoint, estimated=estimated,
         )  # fmt: skip
         if grant is not None:
-            grant.settle(Amounts(pico or 0, usage.total_tokens, 1))
+            paid = pico if pico is not None else self._at_most(usage, model=request.model)
+            grant.settle(Amounts(paid, usage.total_tokens, 1))
         return None if pico is None else pico / PICO
 
     def charge(
@@ -206,18 +218,31 @@ class CostControl:
         )  # fmt: skip
         covering = [budget for budget in self._budgets if budget.covers(labels)]
         if covering:
-            amounts = Amounts(pico or 0, usage.total_tokens, 1)
+            paid = pico if pico is not None else self._at_most(usage, model=model)
+            amounts = Amounts(paid, usage.total_tokens, 1)
             self.ledger.charge([(b, _value(b, labels)) for b in covering], amounts)
         return None if pico is None else pico / PICO
 
     def get_stats(self) -> dict[str, Any]:
         """Return totals since the start, and how each budget stands; money in USD."""
         alerts = {"alert_failures": self._alerts.failures} if self._alerts else {}
-        return self.book.get_stats() | alerts | {"budgets": self.ledger.get_stats()}
+        return (
+            self.book.get_stats()
+            | alerts
+            | {"refused_calls": self._refused, "budgets": self.ledger.get_stats()}
+        )
 
     def metrics(self) -> Iterator[Metric]:
         """Yield the same as metrics."""
         yield from self.book.metrics()
+        yield from self.ledger.metrics()
+        if self._budgets:
+            yield Metric(
+                name="llm_refused_calls",
+                kind="counter",
+                value=self._refused,
+                help="Calls that were not made because a budget could not pay for them.",
+            )
 
     async def aclose(self) -> None:
         """Write down what is not written yet."""
@@ -234,7 +259,8 @@ class CostControl:
         endpoint: str,
         estimated: bool,
     ) -> int | None:
-        price = self._prices.of(model, asked=asked, base_url=self._base_urls.get(endpoint))
+        base_url, own_model = self._offers.get(endpoint, _ANY)
+        price = self._prices.of(model, asked=own_model or asked, base_url=base_url)
         pico = None if price is None else price.pico(usage, batch=batch)
         self.book.book(
             usage, pico=pico, model=model, endpoint=endpoint, labels=labels, batch=batch,
@@ -250,10 +276,16 @@ class CostControl:
         return Usage(prompt_tokens=call.prompt_tokens, completion_tokens=completion)
 
     def _dearest(self, model: str) -> Price | None:
-        """Return the highest price at which one of the endpoints sells a model."""
-        found = [self._prices.of(model, base_url=url) for url in self._urls]
+        """Return the highest price at which one of the endpoints answers for a model."""
+        offers = self._offers.values() or (_ANY,)
+        found = [self._prices.of(own_model or model, base_url=url) for url, own_model in offers]
         priced = [price for price in found if price is not None]
         return max(priced, key=lambda price: price.prompt + price.completion, default=None)
+
+    def _at_most(self, usage: Usage, *, model: str) -> int:
+        """Return what an answer without a price is taken for in a budget, in pico-dollars."""
+        price = self._dearest(model)
+        return 0 if price is None else price.pico(usage)
 
 
 def _in_memory(clock: Clock, watch: Watch | None) -> Ledger:

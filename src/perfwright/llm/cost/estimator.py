@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from perfwright.llm.cost.learned import Window
-from perfwright.llm.cost.sizes import prompt_size, text_tokens
+from perfwright.llm.cost.exact import exact_counter
+from perfwright.llm.cost.learned import FEW, Window
+from perfwright.llm.cost.sizes import Count, prompt_size, text_tokens
 from perfwright.llm.replies import Usage
 from perfwright.llm.requests import Api, Request
 
-_PRIOR = 0.01  # weight of "as estimated" beside one answer
+_PRIOR = 0.001  # weight of "as estimated" beside one answer
 _FADE = 0.99  # weight of the answers so far when one comes
 _ODD = 8.0  # an answer so many times off is taken for an accident
-_FEW = 8
 _ALL, _EVERY = 32, 8  # the first answers of a model are all learned from, then every eighth
 _MAX_MODELS = 256
+_LONG = 1_024.0  # tokens: an answer may have as many, whatever the first one had
 _COMPLETION = 256
 """Tokens of an answer of which nothing is known."""
 
@@ -33,7 +34,7 @@ class _Prompts:
 
     def learn(self, said: float, form: float, *, tokens: int) -> None:
         expected = self.tokens(said, form)
-        if len(self.ratios) >= _FEW and expected > 0.0:
+        if len(self.ratios) >= FEW and expected > 0.0:
             actual = min(max(tokens, expected / _ODD), expected * _ODD)
         else:
             actual = float(tokens)
@@ -57,15 +58,22 @@ class _Prompts:
 
 
 class TokenEstimator:
-    """Learns, for each model, how long prompts and answers are. Not thread-safe."""
+    """Learns, for each model, how long prompts and answers are. Not thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        exact: Counts texts with tiktoken, for models whose tables are on this machine: it never
+            fetches one. Costs 80 us for 1,000 characters.
+    """
+
+    def __init__(self, *, exact: bool = False) -> None:
+        self._exact = exact
+        self._counters: dict[str, Count | None] = {}
         self._prompts: dict[str, _Prompts] = {}
         self._completions: dict[tuple[str, int], Window] = {}
 
     def prompt(self, request: Request) -> int:
         """Estimate the prompt's tokens."""
-        said, form = prompt_size(request)
+        said, form = self._size(request)
         learned = self._prompts.get(request.model)
         if learned is None:
             return round(said + form)
@@ -82,26 +90,34 @@ class TokenEstimator:
             return 1.0, 2.0
         ratios = learned.ratios
         spread = (2.0 * ratios.largest - ratios.middle) / ratios.middle
-        return spread, 1.5 if len(ratios) < _FEW else 1.0
+        return spread, 1.5 if len(ratios) < FEW else 1.0
 
     def completion(self, request: Request) -> int:
         """Return what to set aside for the answer where nothing else limits it.
 
-        That is a high value of what came so far, or else the caller's bound, or 256 tokens.
+        That is what answers so far seldom exceed, or else the caller's bound, or 256 tokens.
         """
         if request.api is Api.EMBEDDINGS:
             return 0
-        high = self.completion_high(request)
+        likely = self.completion_likely(request)
         most = request.max_completion_tokens
         choices = choices_of(request)
         if most is None:
-            return choices * (_COMPLETION if high is None else high)
-        return choices * (most if high is None else min(most, high))
+            return choices * (_COMPLETION if likely is None else likely)
+        return choices * (most if likely is None else min(most, likely))
 
     def completion_high(self, request: Request) -> int | None:
         """Return what one answer hardly exceeds, None if there was no such call yet."""
         learned = self._completions.get(_kind(request))
-        return None if learned is None else round(learned.high)
+        if learned is None:
+            return None
+        few = _LONG / len(learned) if len(learned) < FEW else 0.0
+        return round(max(learned.high, few))
+
+    def completion_likely(self, request: Request) -> int | None:
+        """Return what one answer seldom exceeds, None if there was no such call yet."""
+        learned = self._completions.get(_kind(request))
+        return None if learned is None else round(learned.likely)
 
     def completion_expected(self, request: Request) -> int | None:
         """Return the median length of such answers, None if there was none."""
@@ -125,7 +141,17 @@ class TokenEstimator:
             prompts = self._new_prompts(request.model)
         prompts.answers += 1
         if usage.prompt_tokens > 0 and (prompts.answers <= _ALL or not prompts.answers % _EVERY):
-            prompts.learn(*prompt_size(request), tokens=usage.prompt_tokens)
+            prompts.learn(*self._size(request), tokens=usage.prompt_tokens)
+
+    def _size(self, request: Request) -> tuple[float, float]:
+        if not self._exact:
+            return prompt_size(request)
+        model = request.model
+        if model not in self._counters:
+            if len(self._counters) >= _MAX_MODELS:
+                self._counters.clear()
+            self._counters[model] = exact_counter(model)
+        return prompt_size(request, count=self._counters[model])
 
     def _new_prompts(self, model: str) -> _Prompts:
         if len(self._prompts) >= _MAX_MODELS:

@@ -6,7 +6,8 @@ from bisect import bisect_left, insort
 from collections import deque
 
 _KEPT = 64  # enough for a maximum that about one in sixty exceeds, before what is added to it
-_FEW = 8
+FEW = 8
+BEYOND = 0.25
 
 
 class Window:
@@ -39,11 +40,18 @@ class Window:
         return self._sorted[-1]
 
     @property
-    def high(self) -> float:
-        """What the next one hardly exceeds.
+    def likely(self) -> float:
+        """What the next one seldom exceeds: half the way from the median beyond the largest.
 
-        The largest, and once more its distance from the median: of 64 values of an exponential
-        distribution that is exceeded by one in 2,000, and values that are all equal stay as they
-        are. Fewer than 8 values say little, so it is then raised in proportion.
+        Values that are all equal stay as they are.
         """
-        return (2.0 * self.largest - self.middle) * max(1.0, _FEW / len(self._sorted))
+        return self.largest + BEYOND * (self.largest - self.middle)
+
+    @property
+    def high(self) -> float:
+        """What the next one hardly exceeds: once more the distance from the median to the largest.
+
+        Of an exponential distribution that is one value in 2,000. Fewer than 8 values say little,
+        so it is then raised in proportion.
+        """
+        return (2.0 * self.largest - self.middle) * max(1.0, FEW / len(self._sorted))

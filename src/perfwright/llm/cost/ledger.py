@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from perfwright.core import SpendLimitError
 from perfwright.llm.cost.account import Claim
 from perfwright.llm.cost.budget import UNLIMITED, Amounts, Budget, shown
+from perfwright.monitoring import Metric
 
 Payer = tuple[Budget, str]
 """A budget, and the value of the label that it is `per`."""
@@ -67,6 +68,9 @@ class Ledger(Protocol):
 
     def get_stats(self) -> dict[str, Any]:
         """Return each budget's state."""
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield the same as metrics, of budgets that are not for each value of a label."""
 
     async def aclose(self) -> None:
         """Write down what is not written yet."""

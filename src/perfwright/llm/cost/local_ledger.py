@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from perfwright.core import Clock, SpendLimitError
 from perfwright.llm.cost.account import Account, Ruling
-from perfwright.llm.cost.budget import Amounts, Budget
+from perfwright.llm.cost.budget import UNLIMITED, Amounts, Budget
 from perfwright.llm.cost.ledger import Ask, Demand, Grant, Level, Payer, Watch, level_stats, refusal
 from perfwright.llm.cost.periods import FOREVER, Calendar, Period, period_of
+from perfwright.monitoring import Metric
 
 _MAX_VALUES = 100_000
 _OTHER = "other"
@@ -120,6 +121,20 @@ class LocalLedger:
                     account.limits, spent=account.spent, held=account.held, holds=account.holds
                 ) | {"waiting": sum(not waiter.future.done() for waiter in purse.line)}
         return stats
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what is left of each budget, but not of each value of a label: they are many."""
+        for name, purses in self._purses.items():
+            account = purses[""].account if "" in purses else None
+            for i, unit in enumerate(("pico_usd", "tokens", "calls")):
+                if account is not None and account.limits[i] != UNLIMITED:
+                    yield Metric(
+                        name="llm_budget_left",
+                        kind="gauge",
+                        value=account.left[i],
+                        help="What is neither spent nor set aside; below 0 if overspent.",
+                        labels={"budget": name, "of": unit},
+                    )
 
     async def aclose(self) -> None:
         """Do nothing: all is in memory."""

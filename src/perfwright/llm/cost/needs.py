@@ -72,18 +72,17 @@ class Needs:
         learned, unknown = self._estimator.prompt_spread(request.model)
         likely = round(call.prompt_tokens * learned)
         longest = math.ceil(call.prompt_tokens * learned * unknown)
-        bound, high = request.max_completion_tokens, self._estimator.completion_high(request)
+        bound = 0 if request.api is Api.EMBEDDINGS else request.max_completion_tokens
+        most = self._estimator.completion_high(request) if bound is None else bound
+        seldom = self._estimator.completion_likely(request)
         choices = choices_of(request)
-        if request.api is Api.EMBEDDINGS:
-            bound = 0
-        most = bound if bound is not None else high
         if most is None:
             top = Amounts(UNLIMITED, UNLIMITED, 1)
         else:
             most *= choices
             pico = price.most_pico(longest, completion_tokens=most) if price else 0
             top = Amounts(pico, longest + most, 1)
-        known = [tokens for tokens in (bound, high) if tokens is not None]
+        known = [tokens for tokens in (bound, seldom) if tokens is not None]
         alone = choices * min(known, default=_SOME)
         expected = self.expected_completion(call)
         return Claim(

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from perfwright.core import Clock, MissingExtraError
+from perfwright.core import MissingExtraError
 from perfwright.llm.cost.account import Claim, Ruling
 from perfwright.llm.cost.budget import Amounts
-from perfwright.llm.cost.ledger import Ledger, Watch
 from perfwright.llm.cost.periods import Calendar
-from perfwright.llm.cost.shared_ledger import Answer, Finish, Row, SharedLedger
+from perfwright.llm.cost.shared_ledger import Answer, Finish, Row
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
@@ -24,36 +23,9 @@ _RULINGS = (Ruling.GO, Ruling.WAIT, Ruling.REFUSE)
 _KEPT_AFTER_S = 86_400.0  # a period's sums, for calls that end after it
 
 
-def in_redis(
-    client: Redis | RedisCluster,
-    *,
-    key: str = "perfwright:budgets",
-    hold_ttl_s: float = 900.0,
-    timeout_s: float = 1.0,
-) -> Callable[[Clock, Watch | None], Ledger]:
-    """Keep budgets in Redis, for all processes that name the same key: `make_ledger=in_redis(r)`.
+class RedisStore:
+    """A `Store` in Redis."""
 
-    The budgets of one name must be the same in all of them. Where they must survive a restart of
-    the server, let it write its data to disk.
-
-    Args:
-        client: A `redis.asyncio` client.
-        key: Begins the names of all keys.
-        hold_ttl_s: See `SharedLedger`.
-        timeout_s: Redis that takes longer does not answer; calls are then not made.
-
-    Raises:
-        MissingExtraError: If redis-py is not installed.
-    """
-    return lambda clock, watch: SharedLedger(
-        _RedisStore(client, key=key, timeout_s=timeout_s, calendar=Calendar(clock)),
-        clock=clock,
-        watch=watch,
-        hold_ttl_s=hold_ttl_s,
-    )
-
-
-class _RedisStore:
     def __init__(
         self, client: Redis | RedisCluster, *, key: str, timeout_s: float, calendar: Calendar
     ) -> None:
@@ -69,6 +41,7 @@ class _RedisStore:
     async def take(
         self, rows: Sequence[Row], claims: Sequence[Claim], *, hold: str, ttl_s: float
     ) -> list[Answer]:
+        """Hold on all rows, or on none."""
         arguments: list[object] = [hold, round(ttl_s * 1_000), 0]
         for row, (most, alone, expected) in zip(rows, claims, strict=True):
             limits = row.budget.limits
@@ -81,6 +54,7 @@ class _RedisStore:
         return answers
 
     async def finish(self, done: Finish) -> list[Amounts]:
+        """End holds and book."""
         rows = [*(taken.row for taken in done.taken), *done.charged]
         hold = done.taken[0].hold if done.taken else ""
         actual = done.actual or Amounts(0, 0, 0)
@@ -93,6 +67,7 @@ class _RedisStore:
         return [Amounts(*reply[at : at + 3]) for at in range(0, len(reply), 3)]
 
     async def levels(self, rows: Sequence[Row]) -> list[tuple[Amounts, Amounts, int]]:
+        """Read the sums and holds."""
         found = [int(amount) for amount in await self._run("levels", rows, arguments=["", 0, 0])]
         return [
             (Amounts(*found[at : at + 3]), Amounts(*found[at + 3 : at + 6]), found[at + 6])
@@ -100,6 +75,7 @@ class _RedisStore:
         ]
 
     def describe(self) -> str:
+        """Name the keys."""
         return f"Redis keys {self._key!r}"
 
     async def aclose(self) -> None:

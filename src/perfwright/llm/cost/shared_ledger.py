@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from perfwright.core import Clock, LimiterUnavailableError
@@ -12,6 +12,7 @@ from perfwright.llm.cost.account import NOTHING, Claim, Ruling
 from perfwright.llm.cost.budget import Amounts, Budget
 from perfwright.llm.cost.ledger import Ask, Grant, Level, Payer, Watch, level_stats, refusal
 from perfwright.llm.cost.periods import Calendar, period_of
+from perfwright.monitoring import Metric
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _RETRIES_AT_CLOSE = 5
@@ -160,6 +161,21 @@ class SharedLedger:
             "failed_writes": self._failed_writes,
             "last_problem": self._problem,
         }
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield what of this process is not written yet, and what has failed."""
+        yield Metric(
+            name="llm_budget_unwritten",
+            kind="gauge",
+            value=len(self._unwritten),
+            help="Calls whose end is not written yet.",
+        )
+        yield Metric(
+            name="llm_budget_failed_writes",
+            kind="counter",
+            value=self._failed_writes,
+            help="Writes that did not succeed; they are tried again.",
+        )
 
     async def look(self) -> dict[str, Any]:
         """Return how the budgets stand that this process has spent from, over all processes.

@@ -12,12 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from perfwright.core import Clock
 from perfwright.llm.cost.account import NOTHING, Account, Claim, Ruling
 from perfwright.llm.cost.budget import Amounts
-from perfwright.llm.cost.ledger import Ledger, Watch
 from perfwright.llm.cost.periods import Calendar
-from perfwright.llm.cost.shared_ledger import Answer, Finish, Row, SharedLedger
+from perfwright.llm.cost.shared_ledger import Answer, Finish, Row
 
 T = TypeVar("T")
 _KEPT_AFTER_S = 86_400.0  # a period's sums, for calls that end after it
@@ -29,28 +27,9 @@ CREATE TABLE IF NOT EXISTS hold
 """
 
 
-def in_sqlite(
-    path: Path | str, *, hold_ttl_s: float = 900.0, timeout_s: float = 5.0
-) -> Callable[[Clock, Watch | None], Ledger]:
-    """Keep budgets in a file: `make_ledger=in_sqlite("budgets.db")`.
+class SqliteStore:
+    """A `Store` in a file; one thread works on it."""
 
-    Any number of processes of one host may share it. A process may be killed at any moment; a cut
-    of the power may lose the last bookings.
-
-    Args:
-        path: Made when it is missing. Not on a network drive.
-        hold_ttl_s: See `SharedLedger`.
-        timeout_s: For so long it waits for another process to let go of the file.
-    """
-    return lambda clock, watch: SharedLedger(
-        _SqliteStore(Path(path), timeout_s=timeout_s, calendar=Calendar(clock)),
-        clock=clock,
-        watch=watch,
-        hold_ttl_s=hold_ttl_s,
-    )
-
-
-class _SqliteStore:
     failures: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
     def __init__(self, path: Path, *, timeout_s: float, calendar: Calendar) -> None:
@@ -61,6 +40,7 @@ class _SqliteStore:
     async def take(
         self, rows: Sequence[Row], claims: Sequence[Claim], *, hold: str, ttl_s: float
     ) -> list[Answer]:
+        """Hold on all rows, or on none."""
         now_s = self._calendar.now()
 
         def step(db: sqlite3.Connection) -> list[Answer]:
@@ -76,6 +56,8 @@ class _SqliteStore:
         return await self._do(step)
 
     async def finish(self, done: Finish) -> list[Amounts]:
+        """End holds and book."""
+
         def step(db: sqlite3.Connection) -> list[Amounts]:
             for row, hold, expected in done.taken:
                 ended = db.execute(
@@ -91,6 +73,7 @@ class _SqliteStore:
         return await self._do(step)
 
     async def levels(self, rows: Sequence[Row]) -> list[tuple[Amounts, Amounts, int]]:
+        """Read the sums and holds."""
         now_s = self._calendar.now()
 
         def step(db: sqlite3.Connection) -> list[tuple[Amounts, Amounts, int]]:
@@ -100,9 +83,11 @@ class _SqliteStore:
         return await self._do(step)
 
     def describe(self) -> str:
+        """Name the file."""
         return f"file {self._path}"
 
     async def aclose(self) -> None:
+        """Close the file."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perfwright.limits import Rate, TokenBucket
@@ -18,6 +18,9 @@ _READ_HEADERS_S = 0.02
 """Headers are read so often at most: it takes longer than all else that a call costs here."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
+
+Changes = Sequence[tuple[str, Rate]]
+"""Limits by name, `requests` or `tokens`, with what they are now."""
 
 
 class Allowance:
@@ -34,8 +37,6 @@ class Allowance:
             now_s=now_s,
         )
         self.learner = RateLearner(endpoint.requests)
-        self.told = 0
-        """How often headers have changed a limit."""
         self._requests = None if endpoint.requests is not None else ToldLimit()
         self._tokens = None if endpoint.tokens is not None else ToldLimit()
         self._rng = rng
@@ -54,12 +55,13 @@ class Allowance:
         self.gate.take(tokens, now_s)
         self.learner.sent(now_s)
 
-    def answered(self, headers: Mapping[str, str], now_s: float) -> None:
-        """A request was let in."""
+    def answered(self, headers: Mapping[str, str], now_s: float) -> Changes:
+        """A request was let in; returns the limits that its headers have changed."""
         self._refused_in_a_row = 0
         if headers and now_s >= self._read_headers_s:
             self._read_headers_s = now_s + _READ_HEADERS_S
-            self._read(headers, now_s)
+            return self._read(headers, now_s)
+        return ()
 
     def refused(
         self, sent_s: float, now_s: float, *, headers: Mapping[str, str], asked_s: float | None
@@ -98,30 +100,28 @@ class Allowance:
         self._refused_in_a_row += 1
         return longest_s * self._rng.uniform(0.5, 1.0)
 
-    def _read(self, headers: Mapping[str, str], now_s: float) -> None:
+    def _read(self, headers: Mapping[str, str], now_s: float) -> Changes:
         from perfwright.llm.wire.rate_headers import parse_rate_headers  # first call, not import
 
-        facts = parse_rate_headers(headers)
+        facts, changes = parse_rate_headers(headers), list[tuple[str, Rate]]()
         if self._requests is not None and (
             rate := self._requests.note(
                 facts.requests_limit, left=facts.requests_left, reset_s=facts.requests_reset_s
             )
         ):
-            self._allow_requests(rate, now_s)
+            self.gate.allow_requests(rate, now_s)
+            self.learner.told(rate)
+            changes.append(("requests", rate))
         if self._tokens is not None and (
             rate := self._tokens.note(
                 facts.tokens_limit, left=facts.tokens_left, reset_s=facts.tokens_reset_s
             )
         ):
-            self.told += 1
             self.gate.allow_tokens(rate, now_s)
+            changes.append(("tokens", rate))
         _correct(self.gate.requests, now_s, left=facts.requests_left)
         _correct(self.gate.tokens, now_s, left=facts.tokens_left)
-
-    def _allow_requests(self, rate: Rate, now_s: float) -> None:
-        self.told += 1
-        self.gate.allow_requests(rate, now_s)
-        self.learner.told(rate)
+        return changes
 
 
 def _correct(bucket: TokenBucket | None, now_s: float, *, left: int | None) -> None:

@@ -47,6 +47,6 @@ def choose(
     for tier in tiers:
         open_lanes = [lane for lane in tier if lane.delay_s(tokens, now_s) <= patience_s]
         if open_lanes:
-            return min(open_lanes, key=lambda lane: (lane is last, lane.waiting, lane.load))
+            return min(open_lanes, key=lambda lane: (lane is last, lane.load))
     every = [lane for tier in tiers for lane in tier]
     return min(every, key=lambda lane: lane.delay_s(tokens, now_s))

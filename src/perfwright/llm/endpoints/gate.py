@@ -6,8 +6,9 @@ import math
 
 from perfwright.limits import Rate, TokenBucket
 
-_BURST_HEADROOM_RATIO = 0.1
-"""Of a burst: where many calls start at once, the slowest and the fastest differ most."""
+_LATE_S = 0.1
+"""What the endpoint gains while a burst is still on its way to it is lost to a bucket that is full:
+connections have to be made first. So a burst leaves as much unspent, but at most half of it."""
 
 
 class Gate:
@@ -117,7 +118,8 @@ class Gate:
         return bucket
 
     def _spent(self, rate: Rate) -> Rate:
-        burst = max(min(1.0, rate.burst), rate.burst * (1.0 - _BURST_HEADROOM_RATIO))
+        unspent = min(0.5 * rate.burst, max(0.1 * rate.burst, _LATE_S * rate.per_s))
+        burst = max(min(1.0, rate.burst), rate.burst - unspent)
         return Rate(rate.per_s * (1.0 - self._headroom_ratio), burst)
 
 

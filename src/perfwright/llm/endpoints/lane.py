@@ -15,12 +15,13 @@ from perfwright.core import (
     ProviderLimitError,
     ProviderTimeoutError,
 )
-from perfwright.limits import BreakerState, CircuitBreaker, Permit
+from perfwright.limits import BreakerState, CircuitBreaker, Permit, Reservation
 from perfwright.limits._alarm import Alarm
 from perfwright.limits._line import Line, Waiter
 from perfwright.llm.endpoints.allowance import Allowance
 from perfwright.llm.endpoints.endpoint import Endpoint
 from perfwright.llm.endpoints.settings import CallSettings
+from perfwright.llm.endpoints.sharing import SharedLimits
 from perfwright.llm.transport import Transport
 
 _AGEING_S = 5.0
@@ -34,10 +35,12 @@ _IN_FRONT = -1_000_000
 class Ticket:
     """Leave for one request, and what it has taken."""
 
-    __slots__ = ("hurried", "permit", "taken_s", "tokens")
+    __slots__ = ("hurried", "permit", "reservation", "taken_s", "tokens")
 
     def __init__(self, permit: Permit, *, tokens: float, taken_s: float) -> None:
         self.permit, self.tokens, self.taken_s = permit, tokens, taken_s
+        self.reservation: Reservation | None = None
+        """What it has taken of limits that are shared with other processes."""
         self.hurried = False
         """It has so little time that no answer does not speak against the endpoint."""
 
@@ -65,6 +68,7 @@ class Lane:
         recovered: Callable[[], None],
     ) -> None:
         self.endpoint, self.name, self.transport = endpoint, endpoint.name, transport
+        self.shared: SharedLimits | None = None
         self.has_alternatives = False
         """Calls that wait may go elsewhere when this endpoint cannot take them soon."""
         self.attempts = self.limited = self.moved = 0
@@ -101,8 +105,9 @@ class Lane:
 
     @property
     def load(self) -> float:
-        """Requests under way, for its weight."""
-        return (self.allowance.gate.in_flight + 1) / (self.endpoint.weight or 1.0)
+        """Calls under way or waiting, for its weight."""
+        calls = self.allowance.gate.in_flight + len(self._line) + 1
+        return calls / (self.endpoint.weight or 1.0)
 
     def delay_s(self, tokens: float, now_s: float) -> float:
         """Return about how long a call would wait here."""
@@ -147,6 +152,29 @@ class Lane:
         self.limit_waits += 1
         self.limit_wait_s += self._clock.now() - now_s
         return ticket
+
+    async def share(self, ticket: Ticket, *, priority: int, timeout_s: float) -> bool:
+        """Take what other processes may take, too; False: meanwhile the endpoint was stopped.
+
+        Raises:
+            LimitTimeoutError: If it cannot be had in time.
+        """
+        if self.shared is None:
+            return True
+        try:
+            ticket.reservation = await self.shared.reserve(
+                ticket.tokens,
+                priority=priority,
+                timeout_s=None if timeout_s == math.inf else timeout_s,
+            )
+        except BaseException:
+            self.abandoned(ticket, sent=False)
+            raise
+        now_s = self._clock.now()
+        if self.breaker.retry_after_s(now_s) or self.allowance.gate.paused_until_s > now_s:
+            self.abandoned(ticket, sent=False)
+            return False
+        return True
 
     def evict(self) -> None:
         """Let those that wait choose anew."""
@@ -253,7 +281,9 @@ class Lane:
         """The endpoint has answered; returns the time. The place is kept until `over`."""
         now_s = self._clock.now()
         self._works(ticket, now_s)
-        self.allowance.answered(headers, now_s)
+        for limit, rate in self.allowance.answered(headers, now_s):
+            if self.shared is not None:
+                self.shared.allow(rate, limit=limit)
         return now_s
 
     def erred(self, ticket: Ticket, error: ProviderError) -> None:
@@ -283,6 +313,8 @@ class Lane:
         self.allowance.gate.settle(
             ticket.tokens, self._clock.now(), actual=actual, taken_s=ticket.taken_s
         )
+        if ticket.reservation is not None and tokens is not None:
+            ticket.reservation.settle({"requests": 1.0 if tokens else 0.0, "tokens": tokens})
         if self._line:
             self._serve()
 
@@ -291,6 +323,8 @@ class Lane:
         pause_s = self.allowance.refused(
             ticket.taken_s, now_s, headers=error.headers, asked_s=error.retry_after_s
         )
+        if self.shared is not None:
+            self.shared.pause(pause_s)
         if pause_s > self._settings.fallback_after_s:
             self._divert()
 

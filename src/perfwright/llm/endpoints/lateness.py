@@ -13,7 +13,7 @@ _MOST_MEDIANS = 4.0
 """Late at the latest: among few requests one slow one can be the quantile itself."""
 _UNKNOWN_S = 0.25
 _SAVED_UP = 20.0
-_AT_FIRST = 2.0
+_AT_FIRST = 3.0
 
 
 class Lateness:

@@ -26,6 +26,8 @@ _SEEK_GAIN = 1.0
 _TYPICAL_BURST_S = 0.1
 _LONGEST_BURST_S = 0.25
 """More than this is not spent at once even if it seems to fit in: it would be as many refusals."""
+_TIMER_S = 0.01
+"""Timers are late by up to this; a bucket of 1 would lose what it gains meanwhile."""
 _KEPT = 1_024
 """Requests remembered; a fit takes about 1 ms for each thousand."""
 _EPISODES = 4
@@ -107,8 +109,8 @@ class RateLearner:
                 return None
             return Rate(per_s, max(_FIRST_AT_ONCE, per_s * 0.02))
         per_s = self._base * self._growth() if self._fitted else self._sought()
-        known = 1.0 if self.burst is None else 0.8 * self.burst - 1.0
-        burst = max(1.0, min(known, _LONGEST_BURST_S * per_s))
+        most = 1.0 if self.burst is None else 0.8 * self.burst - 1.0
+        burst = max(1.0 + _TIMER_S * per_s, min(most, _LONGEST_BURST_S * per_s))
         return Rate(per_s if self.ceiling is None else min(per_s, self.ceiling.per_s), burst)
 
     def told(self, ceiling: Rate) -> None:

@@ -14,6 +14,7 @@ from perfwright.llm.endpoints.lane import Lane
 from perfwright.llm.endpoints.reporting import pool_metrics, pool_stats
 from perfwright.llm.endpoints.settings import CallSettings
 from perfwright.llm.endpoints.shared import Shared
+from perfwright.llm.endpoints.sharing import SharedLimits
 from perfwright.llm.endpoints.streams import EndpointStream
 from perfwright.llm.endpoints.trip import Trip
 from perfwright.llm.replies import Reply
@@ -68,6 +69,11 @@ class EndpointPool:
             lane.has_alternatives = len(self._lanes) > 1
         self._tiers: dict[str, Tiers] = {}
         self._shared = Shared(settings, clock=clock, rng=rng)
+        if redis_client is not None:
+            for lane in self._lanes:
+                lane.shared = SharedLimits(
+                    redis_client, lane.endpoint, clock=clock, start=self._shared.start
+                )
 
     async def send(self, call: Call) -> tuple[Reply, str]:
         """Return the answer, and the name of the endpoint that gave it.
@@ -99,6 +105,8 @@ class EndpointPool:
         """End second requests that are under way, and close the transports."""
         await self._shared.aclose()
         for lane in self._lanes:
+            if lane.shared is not None:
+                await lane.shared.aclose()
             await lane.transport.aclose()
 
     def get_stats(self) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def pool_metrics(lanes: Sequence[Lane], shared: Shared, *, now_s: float) -> Iter
     for lane in lanes:
         yield from _of_lane(lane, now_s)
         yield from lane.breaker.metrics()
+        if lane.shared is not None:
+            yield from lane.shared.metrics()
 
 
 def _of_lane(lane: Lane, now_s: float) -> Iterator[Metric]:

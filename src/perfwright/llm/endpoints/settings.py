@@ -66,7 +66,7 @@ class CallSettings:
     """So many failures in a row open an endpoint's breaker; so does half of the last 5 s' calls."""
     breaker_open_s: float = 0.25
     """Until the first probe of an endpoint that is down; the interval doubles ..."""
-    breaker_max_open_s: float = 1.0
+    breaker_max_open_s: float = 0.75
     """... up to this."""
     fallback_after_s: float = 5.0
     """A call goes to the next endpoint if the preferred one would keep it waiting for longer, since

@@ -100,7 +100,7 @@ class Trip:
             if ticket is None:
                 waited = True
                 ticket = await self._wait()
-            if ticket is not None:
+            if ticket is not None and (self.lane.shared is None or await self._share(ticket)):
                 return ticket, waited
 
     def _choose(self) -> None:
@@ -111,6 +111,24 @@ class Trip:
                 now_s=self._now_s,
                 patience_s=self._shared.settings.fallback_after_s,
                 last=self.lane if self._error is not None else None,
+            )
+
+    async def _share(self, ticket: Ticket) -> bool:
+        start_s = self._now_s
+        try:
+            return await self.lane.share(
+                ticket,
+                priority=-self._call.request.priority if not self._attempts else -10,
+                timeout_s=self._deadline_s - start_s,
+            )
+        except LimitTimeoutError as error:
+            if self._error is not None:
+                raise self._error from error
+            raise
+        finally:
+            self._now_s = self._shared.clock.now()
+            self._call.trace.add(
+                "limit_wait", start_s, end_s=self._now_s, endpoint=self.lane.name, shared=True
             )
 
     async def _wait(self) -> Ticket | None:
@@ -136,9 +154,8 @@ class Trip:
         self, once: Once[T], ticket: Ticket, *, hedge: bool, discard: Callable[[T], None]
     ) -> T:
         self._attempts += 1
-        lane, request = self.lane, self._request()
-        settings = self._shared.settings
-        timeout_s = min(settings.attempt_timeout_s, self._deadline_s - ticket.taken_s)
+        lane, request, start_s = self.lane, self._request(), self._now_s
+        timeout_s = min(self._shared.settings.attempt_timeout_s, self._deadline_s - start_s)
         ticket.hurried = timeout_s < _HURRIED_RATIO * self._timeout_s
         first = once(lane, ticket, request=request, timeout_s=timeout_s)
         lateness = self._shared.lateness(lane, request.model, streamed=self._streamed)
@@ -158,14 +175,14 @@ class Trip:
             self._now_s = end_s = self._shared.clock.now()
             self._call.trace.add(
                 "attempt",
-                ticket.taken_s,
+                start_s,
                 end_s=end_s,
                 endpoint=lane.name,
                 status=status,
                 hedged=self._hedged,
             )
         if lateness is not None:
-            lateness.note(end_s - ticket.taken_s)
+            lateness.note(end_s - start_s)
             self._shared.hedge_budget.deposit()
         return answer
 
@@ -195,7 +212,7 @@ class Trip:
         """Return a second request, if the budget has one and the endpoint takes it at once."""
         now_s, lane, budget = self._shared.clock.now(), self.lane, self._shared.hedge_budget
         timeout_s = self._deadline_s - now_s
-        if lane.is_down or timeout_s <= 0.0 or not budget.take():
+        if lane.is_down or lane.shared is not None or timeout_s <= 0.0 or not budget.take():
             return None
         ticket = lane.try_enter(self._tokens, now_s)
         if ticket is None:

@@ -14,6 +14,8 @@ from perfwright.llm.gateway.settings import is_loopback
 LABELS_HEADER = "x-perfwright-labels"
 PRIORITY_HEADER = "x-perfwright-priority"
 TIMEOUT_HEADER = "x-perfwright-timeout-s"
+CACHE_HEADER = "x-perfwright-cache"
+_CACHE_MODES = ("use", "refresh", "bypass")
 _MAX_LABELS = 8
 _MAX_LABEL_CHARACTERS = 64
 _LONGEST_S = 86_400.0
@@ -26,6 +28,7 @@ class Wishes:
     labels: Mapping[str, str]
     priority: Priority = Priority.NORMAL
     timeout_s: float | None = None
+    cache: str = "use"
 
 
 def secret_of(headers: Mapping[str, str]) -> str | None:
@@ -74,9 +77,14 @@ def wishes_of(headers: Mapping[str, str], *, key: str | None) -> Wishes | Proble
         return _bad(
             f"{TIMEOUT_HEADER} must be a number of seconds, above 0, at most {_LONGEST_S:g}"
         )
+    cache = headers.get(CACHE_HEADER, "use")
+    if cache not in _CACHE_MODES:
+        return _bad(f"{CACHE_HEADER} must be one of {', '.join(_CACHE_MODES)}")
     if key is not None:
         labels[LABEL] = key
-    return Wishes(labels=labels, priority=Priority[priority.upper()], timeout_s=timeout_s)
+    return Wishes(
+        labels=labels, priority=Priority[priority.upper()], timeout_s=timeout_s, cache=cache
+    )
 
 
 def _labels_of(text: str) -> dict[str, str] | None:

@@ -40,10 +40,10 @@ class PieceStream(Protocol):
 class Runtime(Protocol):
     """The pipeline: `OptimizedLLMAdapter`, or what stands in for it in tests."""
 
-    async def send(self, request: Request) -> Completion:
+    async def send(self, request: Request, *, cache: str = "use") -> Completion:
         """Return the whole answer."""
 
-    async def open(self, request: Request) -> PieceStream:
+    async def open(self, request: Request, *, cache: str = "use") -> PieceStream:
         """Return the answer in pieces."""
 
     def models(self) -> list[str]:

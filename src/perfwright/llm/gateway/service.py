@@ -149,37 +149,13 @@ class Gateway:
         if isinstance(key, Problem):
             return key
         seen.key = key.name if key is not None else ""
-        refused = refuse_content_type(request.headers.get("Content-Type"))
-        if refused is not None:
-            return refused
-        raw = await read_body(request, settings=self._settings)
-        if isinstance(raw, Problem):
-            return raw
-        body = decode(raw)
-        if isinstance(body, Problem):
-            return body
-        asked = self._request(request, api=api, key=key, body=body, raw=raw)
-        if isinstance(asked, Problem):
-            return asked
-        seen.model = asked.model
-        if body.get("stream") and api is not Api.EMBEDDINGS:
-            return await self._stream(request, seen, asked=asked)
-        done = await self._runtime.send(asked)
-        seen.take(done)
-        return answers.completion_response(done)
-
-    def _request(
-        self,
-        request: web.BaseRequest,
-        *,
-        api: Api,
-        key: GatewayKey | None,
-        body: dict[str, Any],
-        raw: bytes,
-    ) -> Request | Problem:
-        wishes = wishes_of(request.headers, key=key.name if key is not None else None)
+        wishes = wishes_of(request.headers, key=seen.key or None)
         if isinstance(wishes, Problem):
             return wishes
+        content = await self._content(request)
+        if isinstance(content, Problem):
+            return content
+        raw, body = content
         asked = Request(
             api=api,
             body=body,
@@ -188,16 +164,31 @@ class Gateway:
             priority=wishes.priority,
             timeout_s=wishes.timeout_s,
         )
+        seen.model = asked.model
         if key is not None:
-            refused = self._keys.refuse(key, model=asked.model, now_s=self._now())
+            refused = self._keys.refuse(key, model=seen.model, now_s=self._now())
             if refused is not None:
                 return refused
-        return asked
+        if body.get("stream") and api is not Api.EMBEDDINGS:
+            return await self._stream(request, seen, asked=asked, cache=wishes.cache)
+        done = await self._runtime.send(asked, cache=wishes.cache)
+        seen.take(done)
+        return answers.completion_response(done)
+
+    async def _content(self, request: web.BaseRequest) -> tuple[bytes, dict[str, Any]] | Problem:
+        refused = refuse_content_type(request.headers.get("Content-Type"))
+        if refused is not None:
+            return refused
+        raw = await read_body(request, settings=self._settings)
+        if isinstance(raw, Problem):
+            return raw
+        body = decode(raw)
+        return body if isinstance(body, Problem) else (raw, body)
 
     async def _stream(
-        self, request: web.BaseRequest, seen: Seen, *, asked: Request
+        self, request: web.BaseRequest, seen: Seen, *, asked: Request, cache: str
     ) -> web.StreamResponse:
-        stream: PieceStream = await self._runtime.open(asked)
+        stream: PieceStream = await self._runtime.open(asked, cache=cache)
         async with aclosing(stream):
             response = await send_pieces(request, stream, asked=asked, force_close=self.is_draining)
             seen.take(stream.completion)

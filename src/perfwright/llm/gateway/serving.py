@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from perfwright.core import Clock
 from perfwright.llm.gateway.server import GatewayServer
 from perfwright.llm.gateway.service import Gateway
 from perfwright.llm.gateway.settings import GatewaySettings
+
+_WATCH_S = 0.5
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ async def serve(
     clock: Clock,
     stop: Stop,
     on_ready: Callable[[int], None] = lambda _: None,
-    reuse_port: bool = False,
+    parent: int | None = None,
 ) -> int:
     """Serve until `stop` is asked.
 
@@ -61,7 +64,7 @@ async def serve(
         clock: Time and waits.
         stop: Ends it.
         on_ready: Called with the port when it listens.
-        reuse_port: Let other processes listen on the same port.
+        parent: Of a worker, which shares its port with others: it stops when this process ends.
 
     Returns:
         How many calls were cut because they did not end in time.
@@ -70,16 +73,23 @@ async def serve(
         OSError: If the address cannot be had.
     """
     server = GatewayServer(gateway, settings=settings, clock=clock)
-    on_ready(await server.start(reuse_port=reuse_port))
+    on_ready(await server.start(reuse_port=parent is not None))
     async with asyncio.TaskGroup() as group:
-        sweeping = group.create_task(server.sweep())
+        beside = [group.create_task(server.sweep()), group.create_task(_hurry(stop, server))]
+        if parent is not None:
+            beside.append(group.create_task(_stop_with(parent, stop, clock=clock)))
         await stop.asked()
-        draining = group.create_task(server.drain(settings.drain_timeout_s))
-        hurrying = group.create_task(_hurry(stop, server))
-        cut = await draining
-        sweeping.cancel()
-        hurrying.cancel()
+        cut = await server.drain(settings.drain_timeout_s)
+        for task in beside:
+            task.cancel()
     return cut
+
+
+async def _stop_with(parent: int, stop: Stop, *, clock: Clock) -> None:
+    """Stop when the parent is gone: a worker nobody commands would go on with an old setup."""
+    while os.getppid() == parent:
+        await clock.sleep(_WATCH_S)
+    stop.ask()
 
 
 async def _hurry(stop: Stop, server: GatewayServer) -> None:

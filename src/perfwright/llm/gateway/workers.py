@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -10,12 +11,11 @@ from contextlib import suppress
 from types import FrameType
 
 from perfwright.core import Clock
-from perfwright.llm.gateway.serving import Stop
 
 _MAX_RESTARTS = 5
 """Of all workers together without a quiet time in between; then something is wrong for good."""
 _QUIET_S = 10.0
-_WATCH_S = 0.5
+_TURN_S = 0.1
 
 
 def reserve_port(host: str, port: int) -> socket.socket:
@@ -45,12 +45,23 @@ class Workers:
 
     Args:
         count: How many.
-        work: What each does; returns its exit code. 0 means that it was told to stop.
+        work: What each does; returns its exit code, 0 when it was told to stop. It is handed what
+            it calls when it listens.
+        on_ready: Called once, when all listen.
         clock: Tells how long workers live.
     """
 
-    def __init__(self, count: int, *, work: Callable[[], int], clock: Clock) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        work: Callable[[Callable[[int], None]], int],
+        on_ready: Callable[[], None],
+        clock: Clock,
+    ) -> None:
         self._count, self._work, self._now = count, work, clock.now
+        self._on_ready = on_ready
+        self._heard, self._told = os.pipe()
         self._pids: set[int] = set()
         self._is_stopping = False
         self._codes: list[int] = []
@@ -62,11 +73,27 @@ class Workers:
             signal.signal(each, self._pass_on)
         for _ in range(self._count):
             self._fork()
+        self._wait_until_ready()
         while self._pids:
-            pid, status = os.wait()
+            self._bury(*os.wait())
+        return max(self._codes, default=0)
+
+    def _wait_until_ready(self) -> None:
+        ready = 0
+        while ready < self._count and not self._is_stopping:
+            if select.select([self._heard], [], [], _TURN_S)[0]:
+                ready += len(os.read(self._heard, self._count))
+            self._bury(*os.waitpid(-1, os.WNOHANG))
+        if not self._is_stopping:
+            self._on_ready()
+
+    def _tell_ready(self, _: int) -> None:
+        os.write(self._told, b".")
+
+    def _bury(self, pid: int, status: int) -> None:
+        if pid:
             self._pids.discard(pid)
             self._buried(os.waitstatus_to_exitcode(status))
-        return max(self._codes, default=0)
 
     def _buried(self, code: int) -> None:
         if self._is_stopping or code == 0:
@@ -90,7 +117,7 @@ class Workers:
         try:
             for each in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(each, signal.SIG_DFL)
-            code = self._work()
+            code = self._work(self._tell_ready)
         finally:
             os._exit(code)  # whatever happened: the parent's stack is not this process's
 
@@ -99,10 +126,3 @@ class Workers:
         for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-
-async def stop_with_parent(parent: int, stop: Stop, *, clock: Clock) -> None:
-    """Stop when the parent is gone: a worker nobody commands would go on with an old setup."""
-    while os.getppid() == parent:
-        await clock.sleep(_WATCH_S)
-    stop.ask()

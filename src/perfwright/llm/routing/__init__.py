@@ -15,7 +15,7 @@ from perfwright.llm.routing.intervals import Interval
 from perfwright.llm.routing.optimizer import CostOptimizer
 from perfwright.llm.routing.router import Router
 from perfwright.llm.routing.shadow import ShadowEvaluation, ShadowReport
-from perfwright.llm.routing.verdict import Decision, Goal, Verdict
+from perfwright.llm.routing.verdict import Decision, Evidence, Goal, Verdict
 
 __all__ = [
     "Answered",
@@ -27,6 +27,7 @@ __all__ = [
     "Consistent",
     "CostOptimizer",
     "Decision",
+    "Evidence",
     "FitsSchema",
     "Goal",
     "Interval",

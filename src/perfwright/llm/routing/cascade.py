@@ -33,8 +33,10 @@ class CascadeReport:
     saved_usd: float | None
     """Against asking the strong model always, at its mean cost here; below 0: the cascade costs
     more. None until it was asked, or where a cost is not known."""
-    precision: Interval
-    """Share of the accepted answers that a judge found right, of `judged` ones."""
+    unpriced: int
+    """Calls whose cost nobody knows; they are in no sum."""
+    precision: Interval | None
+    """Share of the accepted answers that a judge found right; None until one was judged."""
     judged: int
 
 
@@ -97,6 +99,7 @@ class Cascade:
             weak_usd=self._weak_usd,
             strong_usd=self._strong_usd,
             saved_usd=self._saved_usd(),
+            unpriced=self._unpriced,
             precision=share_interval(self._right, self._judged),
             judged=self._judged,
         )

@@ -25,7 +25,7 @@ class Choice(str):
         cls,
         model: str,
         *,
-        reason: str,
+        reason: str = "",
         traffic_class: str = "",
         explored: bool = False,
         ticket: int = 0,

@@ -9,16 +9,26 @@ from statistics import fmean
 
 from perfwright.llm.routing.landmarks import Landmarks
 from perfwright.llm.routing.neighbours import Neighbours
+from perfwright.llm.routing.offers import check_between
 from perfwright.llm.routing.text import shortened, terms, tokens, traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedOutcome:
-    """How good both models' answers to one prompt were, 0 to 1."""
+    """How good both models' answers to one prompt were, 0 to 1.
+
+    Raises:
+        ConfigError: If a success is out of that range.
+    """
 
     prompt: str
     weak: float
     strong: float
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        check_between("weak", self.weak, most=1.0)
+        check_between("strong", self.strong, most=1.0)
 
     @property
     def gain(self) -> float:

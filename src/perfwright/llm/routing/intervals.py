@@ -53,13 +53,13 @@ def standard_error(*, total: float, squares: float, count: int) -> float:
     return math.sqrt(max(0.0, squares / count - mean * mean) / max(1, count - 1))
 
 
-def share_interval(hits: float, of: int) -> Interval:
-    """Return a share with its bounds, which also hold for few cases; all is open without any.
+def share_interval(hits: float, of: int) -> Interval | None:
+    """Return a share with its bounds, which also hold for few cases; None without any.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927).
     """
     if not of:
-        return Interval(0.0, 0.0, 1.0)
+        return None
     square = reach() ** 2 / of
     ratio = hits / of
     centre = ratio + square / 2.0

@@ -137,6 +137,14 @@ class CostOptimizer:
             choice.reason = f"{why}; {choice.reason}"
         return choice
 
+    def use(self, router: Router | None) -> None:
+        """Take another router, such as one that was trained on newer outcomes.
+
+        Raises:
+            ConfigError: If it chooses between models that are not in `model_costs`.
+        """
+        self._router = _known(router, self._by_model)
+
     def learn(self, choice: Choice, *, tokens: int, succeeded: bool | None = None) -> None:
         """Book the tokens used, and whether the answer was good; None where nobody judged it."""
         self._allowance.settle(choice.ticket, tokens=tokens, usd=self._offer(choice).usd(tokens))

@@ -6,14 +6,14 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from perfwright.core import TooFewSamplesError
+from perfwright.core import ConfigError, TooFewSamplesError
 from perfwright.llm.requests import Request
 from perfwright.llm.routing.choice import Choice
 from perfwright.llm.routing.gain import GainModel, PairedOutcome
 from perfwright.llm.routing.intervals import LEVEL
 from perfwright.llm.routing.storage import read, write
 from perfwright.llm.routing.text import prompt_of
-from perfwright.llm.routing.verdict import Decision, Goal, Scored, Verdict, judge
+from perfwright.llm.routing.verdict import Decision, Evidence, Goal, Scored, Verdict, judge
 
 LEAST_OUTCOMES = 200
 """Fewer prove nothing, whatever the prompts tell."""
@@ -61,7 +61,12 @@ class Router:
 
         Raises:
             TooFewSamplesError: With fewer outcomes.
+            ConfigError: If both names are the same, or `level` is no chance between 0 and 1.
         """
+        if weak == strong:
+            raise ConfigError(field="strong", value=strong, problem="is the weak model, too")
+        if not 0.0 < level < 1.0:
+            raise ConfigError(field="level", value=level, problem="must be between 0 and 1")
         if len(outcomes) < LEAST_OUTCOMES:
             raise TooFewSamplesError(have=len(outcomes), need=LEAST_OUTCOMES)
         rng = rng or random.Random(0)
@@ -89,6 +94,22 @@ class Router:
         """Decide by what the user asks in `request`."""
         return self.decide(prompt_of(request))
 
+    def replay(self, outcomes: Sequence[PairedOutcome]) -> Evidence:
+        """Return what this router would have given on prompts that it was not trained on.
+
+        Args:
+            outcomes: At least one, such as the newest of a `ShadowEvaluation`.
+
+        Raises:
+            TooFewSamplesError: Without any.
+        """
+        if not outcomes:
+            raise TooFewSamplesError(have=0, need=1)
+        return Evidence.of(
+            [self.decide(outcome.prompt) == self.weak for outcome in outcomes],
+            gains=[outcome.gain for outcome in outcomes],
+        )
+
     def save(self, path: Path | str) -> None:
         """Write everything to one file, replacing it whole. It holds words of the prompts.
 
@@ -109,7 +130,7 @@ class Router:
         """
         stored = read(Path(path))
         return cls(
-            weak=stored.weak, strong=stored.strong, model=stored.model(), verdict=stored.verdict()
+            weak=stored.weak, strong=stored.strong, model=stored.model(), verdict=stored.verdict
         )
 
 

@@ -36,9 +36,9 @@ class ShadowReport:
     """What the pairs say so far."""
 
     pairs: int
-    weak: Interval
-    """Success of the weak model."""
-    strong: Interval
+    weak: Interval | None
+    """Success of the weak model; None without a pair."""
+    strong: Interval | None
     gain: Interval | None
     """Success that the strong model adds, of the same prompts; None below two pairs."""
     cost_usd: float
@@ -179,14 +179,13 @@ class ShadowEvaluation:
             scores = self._judge(request, *pair)
             if inspect.isawaitable(scores):
                 scores = await scores
+            outcome = PairedOutcome(prompt=prompt_of(request), weak=scores[0], strong=scores[1])
+            self.outcomes.append(outcome)
+            if then is not None:
+                then(outcome)
         except Exception as error:  # noqa: BLE001 - provider and judge are others' code; reported
             self._failed += 1
             self._last_failure = f"{type(error).__name__}: {error}"
-            return
-        outcome = PairedOutcome(prompt=prompt_of(request), weak=scores[0], strong=scores[1])
-        self.outcomes.append(outcome)
-        if then is not None:
-            then(outcome)
 
     def _book(self, cost_usd: float | None) -> None:
         if cost_usd is None:

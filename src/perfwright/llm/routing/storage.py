@@ -7,7 +7,6 @@ import os
 import sys
 import zlib
 from array import array
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,10 +14,9 @@ import msgspec
 
 from perfwright.core import ConfigError
 from perfwright.llm.routing.gain import GainModel
-from perfwright.llm.routing.intervals import Interval
 from perfwright.llm.routing.landmarks import Landmarks
 from perfwright.llm.routing.neighbours import Neighbours, Posting
-from perfwright.llm.routing.verdict import Decision, Verdict
+from perfwright.llm.routing.verdict import Verdict
 
 _MAGIC = b"PWROUTER"
 _VERSION = 1
@@ -29,25 +27,12 @@ _HEAD_BYTES = len(_MAGIC) + 1 + _DIGEST_BYTES
 Numbers = TypeVar("Numbers", "array[int]", "array[float]")
 
 
-class StoredVerdict(msgspec.Struct):
-    """`Verdict` in plain values; an interval is its estimate and two bounds."""
-
-    decision: str
-    reason: str
-    threshold: float
-    strong_share: float
-    loss: tuple[float, float, float]
-    advantage: tuple[float, float, float]
-    p_value: float
-    outcomes: int
-
-
 class StoredRouter(msgspec.Struct):
     """Everything of a router."""
 
     weak: str
     strong: str
-    decided: StoredVerdict
+    verdict: Verdict
     mean: float
     values: list[float]
     postings: dict[str, tuple[float, bytes, bytes]]
@@ -67,20 +52,6 @@ class StoredRouter(msgspec.Struct):
             means=self.means, spreads=self.spreads, landmarks=self.landmarks, weights=self.weights
         )
         return GainModel(mean=self.mean, words=Neighbours(postings, self.values), form=form)
-
-    def verdict(self) -> Verdict:
-        """Build the verdict."""
-        stored = self.decided
-        return Verdict(
-            decision=Decision(stored.decision),
-            reason=stored.reason,
-            threshold=stored.threshold,
-            strong_share=stored.strong_share,
-            loss=Interval(*stored.loss),
-            advantage=Interval(*stored.advantage),
-            p_value=stored.p_value,
-            outcomes=stored.outcomes,
-        )
 
 
 def write(path: Path, *, weak: str, strong: str, model: GainModel, verdict: Verdict) -> None:
@@ -125,13 +96,10 @@ def read(path: Path) -> StoredRouter:
 
 def _stored(weak: str, strong: str, *, model: GainModel, verdict: Verdict) -> StoredRouter:
     words, form = model.words, model.form
-    decided = asdict(verdict)
-    for name in ("loss", "advantage"):
-        decided[name] = tuple(decided[name].values())
     return StoredRouter(
         weak=weak,
         strong=strong,
-        decided=StoredVerdict(**decided),
+        verdict=verdict,
         mean=model.mean,
         values=list(words.values),
         postings={

@@ -70,22 +70,46 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What routing gave on prompts whose outcome with both models is known."""
+
+    outcomes: int
+    strong_share: float
+    """Of the calls, 0 to 1."""
+    loss: Interval
+    """Success lost against asking the strong model always."""
+    advantage: Interval
+    """Success won over drawing lots for the same share of strong calls."""
+    p_value: float
+    """Chance of such an advantage if prompts told nothing."""
+
+    @classmethod
+    def of(
+        cls, goes_weak: Sequence[bool], *, gains: Sequence[float], level: float = LEVEL
+    ) -> Evidence:
+        """Compare decisions with outcomes, in equal order, at least one."""
+        share, mean = fmean(goes_weak), fmean(gains)
+        pairs = list(zip(goes_weak, gains, strict=True))
+        edges = [(weak - share) * (mean - gain) for weak, gain in pairs]
+        return cls(
+            outcomes=len(gains),
+            strong_share=1.0 - share,
+            loss=mean_interval([gain if weak else 0.0 for weak, gain in pairs], level=level),
+            advantage=mean_interval(edges, level=level),
+            p_value=upper_tail(edges),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was decided, and what it is expected to give."""
+    """What was decided, and why."""
 
     decision: Decision
     reason: str
     threshold: float
     """Predicted gain from which on the strong model is asked."""
-    strong_share: float
-    """Of the calls, measured on prompts that nothing was fitted to."""
-    loss: Interval
-    """Success lost against asking the strong model always, measured likewise."""
-    advantage: Interval
-    """Success won over drawing lots for the same share of strong calls."""
-    p_value: float
-    """Chance of such an advantage if prompts told nothing."""
-    outcomes: int
+    evidence: Evidence
+    """Measured on prompts that nothing was fitted to."""
 
     @property
     def routes(self) -> bool:
@@ -103,23 +127,18 @@ def judge(folds: Sequence[Sequence[Scored]], *, goal: Goal, level: float = LEVEL
     """
     everything = [scored for fold in folds for scored in fold]
     gains = [scored.gain for scored in everything]
-    mean = fmean(gains)
-    weak = [goes_weak for fold in _others(folds, goal, level=level) for goes_weak in fold]
-    share = fmean(weak)
-    edges = [(part - share) * (mean - gain) for part, gain in zip(weak, gains, strict=True)]
-    found = Verdict(
-        decision=Decision.ROUTE,
-        reason="",
-        threshold=threshold_for(everything, goal=goal, level=level),
-        strong_share=1.0 - share,
-        loss=mean_interval(
-            [gain if part else 0.0 for part, gain in zip(weak, gains, strict=True)], level=level
-        ),
-        advantage=mean_interval(edges, level=level),
-        p_value=upper_tail(edges),
-        outcomes=len(gains),
+    weak = _who_goes_weak(folds, goal, level=level)
+    evidence = Evidence.of(weak, gains=gains, level=level)
+    always_weak = mean_interval(gains, level=level)
+    decision, reason = _decide(evidence, goal=goal, always_weak=always_weak, level=level)
+    threshold = {
+        Decision.ROUTE: threshold_for(everything, goal=goal, level=level),
+        Decision.ALWAYS_WEAK: inf,
+        Decision.ALWAYS_STRONG: -inf,
+    }
+    return Verdict(
+        decision=decision, reason=reason, threshold=threshold[decision], evidence=evidence
     )
-    return _decided(found, goal=goal, always_weak=mean_interval(gains, level=level), level=level)
 
 
 def threshold_for(scored: Sequence[Scored], *, goal: Goal, level: float = LEVEL) -> float:
@@ -152,42 +171,25 @@ def _threshold_for_loss(order: Sequence[Scored], *, max_loss: float, caution: fl
     return threshold
 
 
-def _others(folds: Sequence[Sequence[Scored]], goal: Goal, *, level: float) -> list[list[bool]]:
-    """Return who goes to the weak model, each fold by the threshold of the others."""
+def _who_goes_weak(folds: Sequence[Sequence[Scored]], goal: Goal, *, level: float) -> list[bool]:
+    """Decide for every prompt, each fold by the threshold of the others."""
     answers = []
     for place, fold in enumerate(folds):
         rest = [one for other, part in enumerate(folds) if other != place for one in part]
         threshold = threshold_for(rest, goal=goal, level=level)
-        answers.append([one.predicted < threshold for one in fold])
+        answers += [one.predicted < threshold for one in fold]
     return answers
 
 
-def _decided(found: Verdict, *, goal: Goal, always_weak: Interval, level: float) -> Verdict:
-    decision, reason = _decide(found, goal=goal, always_weak=always_weak, level=level)
-    threshold = {
-        Decision.ROUTE: found.threshold,
-        Decision.ALWAYS_WEAK: inf,
-        Decision.ALWAYS_STRONG: -inf,
-    }[decision]
-    return Verdict(
-        decision=decision,
-        reason=reason,
-        threshold=threshold,
-        strong_share=found.strong_share,
-        loss=found.loss,
-        advantage=found.advantage,
-        p_value=found.p_value,
-        outcomes=found.outcomes,
-    )
-
-
 def _decide(
-    found: Verdict, *, goal: Goal, always_weak: Interval, level: float
+    found: Evidence, *, goal: Goal, always_weak: Interval, level: float
 ) -> tuple[Decision, str]:
     if always_weak.high <= (goal.max_loss or 0.0):
         return Decision.ALWAYS_WEAK, f"the weak model alone loses {always_weak}: within the goal"
     proven = found.p_value <= level / 2.0 and found.strong_share < 1.0
     if goal.max_loss is None:
+        if goal.strong_share == 1.0:
+            return Decision.ALWAYS_STRONG, "the spend allows the strong model always"
         if proven:
             return Decision.ROUTE, f"{found.advantage} better than drawing lots at this spend"
         return Decision.ALWAYS_WEAK, (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from perfwright.core import ConfigError
 from perfwright.llm.requests import Api
@@ -15,6 +15,7 @@ Form = Literal["openai", "anthropic"]
 
 ANTHROPIC_VERSION = "2023-06-01"
 
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # of a header, in lower case: RFC 9110
 _PATHS = {
     Api.CHAT: "/chat/completions",
     Api.RESPONSES: "/responses",
@@ -35,13 +36,7 @@ def url_of(base_url: str, *, api: Api, form: Form, query: Mapping[str, str] | No
     Raises:
         ConfigError: If it is no HTTP address.
     """
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            field="base_url",
-            value=shown(base_url),
-            problem="it is no http:// or https:// address",
-        )
+    parts = _address(base_url.strip())
     path = parts.path.rstrip("/")
     for own in _PATHS.values():
         path = path.removesuffix(own)
@@ -88,6 +83,10 @@ def headers_of(
             own["authorization"] = f"Bearer {api_key.strip()}"
     headers = own | {name.lower(): value for name, value in (extra or {}).items()}
     for name, value in headers.items():
+        if not _NAME.fullmatch(name) or name in ("content-length", "transfer-encoding"):
+            raise ConfigError(
+                field="headers", value=name, problem="it is no header that can be set"
+            )
         if not value.isascii() or not value.isprintable():
             raise ConfigError(
                 field=f"header {name}",
@@ -97,10 +96,33 @@ def headers_of(
     return headers
 
 
+def _address(base_url: str) -> SplitResult:
+    parts = urlsplit(base_url)
+    problem = ""
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problem = "it is no http:// or https:// address"
+    elif not base_url.isascii() or not base_url.isprintable() or " " in base_url:
+        problem = "it holds characters that an address cannot; write them as %XX, a name as xn--"
+    elif not _has_port_or_none(parts):
+        problem = "its port is no number from 0 to 65,535"
+    if problem:
+        raise ConfigError(field="base_url", value=shown(base_url), problem=problem)
+    return parts
+
+
+def _has_port_or_none(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port >= 0
+    except ValueError:
+        return False
+
+
 def proxy_for(base_url: str) -> str | None:
     """Return the environment's proxy for `base_url`; never one for this very machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
+    if host in ("localhost", "::1") or host.startswith("127."):
         return None
-    return getproxies().get(parts.scheme)
+    from urllib.request import getproxies, proxy_bypass  # 25 ms of import
+
+    return None if proxy_bypass(host) else getproxies().get(parts.scheme)

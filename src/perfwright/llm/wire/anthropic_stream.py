@@ -39,6 +39,10 @@ class ChatFromMessages:
             case _:
                 return []
 
+    def finish(self) -> list[dict[str, Any]]:
+        """Return what is left to say at the end: nothing, it was said with the last event."""
+        return []
+
     def _begin(self, message: Mapping[str, Any]) -> list[dict[str, Any]]:
         self._common |= {"id": message.get("id"), "model": message.get("model")}
         self._count(message.get("usage"))

@@ -13,6 +13,7 @@ from perfwright.llm.requests import Api, Request
 from perfwright.llm.wire.addresses import Form
 from perfwright.llm.wire.anthropic import request_to_messages
 from perfwright.llm.wire.anthropic_parts import UntranslatableError
+from perfwright.llm.wire.openai_chat import messages_to_chat
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -45,7 +46,7 @@ def stream_body(
         ProviderRefusedError: If the endpoint has no such interface.
     """
     body = _translated(request, endpoint=endpoint, form=form)
-    is_chat = request.api is Api.CHAT and form == "openai"
+    is_chat = form == "openai" and request.api in (Api.CHAT, Api.MESSAGES)
     if is_chat and with_usage and not wants_usage(request):
         options = {**(body.get("stream_options") or {}), "include_usage": True}
         return {**body, "stream": True, "stream_options": options}
@@ -93,21 +94,21 @@ def object_in(data: bytes) -> dict[str, Any] | None:
 
 
 def _translated(request: Request, *, endpoint: str, form: Form) -> Mapping[str, Any]:
-    """The body in the endpoint's form."""
-    match form, request.api:
-        case "anthropic", Api.CHAT:
-            try:
-                return request_to_messages(request.body)
-            except UntranslatableError as error:
-                raise _not_sent(endpoint, str(error), code="untranslatable") from error
-        case "anthropic", Api.MESSAGES:
+    """The body in the endpoint's form: chat and messages can each be said in the other's."""
+    if form == "openai":
+        if request.api is not Api.MESSAGES:
             return request.body
-        case "anthropic", _:
-            raise _no_such_interface(endpoint, api=request.api, form=form)
-        case _, Api.MESSAGES:
-            raise _no_such_interface(endpoint, api=request.api, form=form)
-        case _:
+        translate = messages_to_chat
+    else:
+        if request.api is Api.MESSAGES:
             return request.body
+        if request.api is not Api.CHAT:
+            raise _no_such_interface(endpoint, api=request.api, form=form)
+        translate = request_to_messages
+    try:
+        return translate(request.body)
+    except UntranslatableError as error:
+        raise _not_sent(endpoint, str(error), code="untranslatable") from error
 
 
 def _no_such_interface(endpoint: str, *, api: Api, form: Form) -> ProviderRefusedError:

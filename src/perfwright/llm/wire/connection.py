@@ -59,7 +59,9 @@ class Connection(asyncio.Protocol):
         if parser.is_done or not self._needs_all or self._error is not None:
             if self._waiter is not None:
                 self._wake()
-            elif parser.waiting_bytes > HIGH_WATER_BYTES and not self._is_paused:
+            elif parser.waiting_bytes > HIGH_WATER_BYTES and not (
+                parser.is_done or self._is_paused
+            ):
                 self._is_paused = True
                 self._transport.pause_reading()
 

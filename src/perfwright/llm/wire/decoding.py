@@ -9,9 +9,11 @@ from perfwright.core import ProviderError, StreamCutError
 from perfwright.llm.replies import Piece
 from perfwright.llm.requests import Api
 from perfwright.llm.wire.addresses import Form
+from perfwright.llm.wire.answers import spoken
 from perfwright.llm.wire.anthropic_stream import ChatFromMessages
 from perfwright.llm.wire.bodies import object_in
 from perfwright.llm.wire.failures import bad_answer, failed_inside, looks_like
+from perfwright.llm.wire.openai_stream import MessagesFromChat
 from perfwright.llm.wire.sse import Event, EventParser
 
 _LAST = frozenset(
@@ -45,10 +47,12 @@ class StreamDecoder:
 
     def __init__(self, *, api: Api, form: Form, headers: Mapping[str, str], endpoint: str) -> None:
         self._endpoint, self._headers = endpoint, headers
-        self._is_chat = api is Api.CHAT
+        came = spoken(api, form=form)
+        self._is_chat = came is Api.CHAT
         self._parser = EventParser(endpoint=endpoint)
-        translated = form == "anthropic" and self._is_chat
-        self._translator = ChatFromMessages() if translated else None
+        self._translator: ChatFromMessages | MessagesFromChat | None = None
+        if came is not api:
+            self._translator = MessagesFromChat() if self._is_chat else ChatFromMessages()
         self._opened: set[int] = set()
         self._closed: set[int] = set()
         self._text: list[str] = []
@@ -87,6 +91,8 @@ class StreamDecoder:
                 pieces += self.feed(event.raw + b"\n\n")
         if not self.is_complete and self.failure is None:
             self.failure = self.cut("its stream ended without saying that it is complete")
+        if self.failure is None and not self.is_ended:
+            self._end(pieces)
         return pieces
 
     def cut(self, reason: str) -> StreamCutError:
@@ -98,21 +104,28 @@ class StreamDecoder:
     def _take(self, event: Event, pieces: list[Piece]) -> None:
         """Add the pieces of an event."""
         if event.data == b"[DONE]":
-            self.is_ended = bool(self._opened or self._closed) or not self._is_chat
+            if self._opened or self._closed or not self._is_chat:
+                self._end(pieces)
             return
         payload = object_in(event.data)
         if payload is None:
             raise self._bad(f"an event of its stream is {looks_like(event.data)}")
         if "choices" not in payload or "error" in payload:
             self._look_for_failure(event, payload)
+        try:
+            self._note(payload)
+            if self._translator is None:
+                pieces.append(Piece(payload, raw=event.raw))
+            else:
+                pieces.extend(map(Piece, self._translator.feed(payload)))
+        except (AttributeError, TypeError) as error:  # a list for an object, a number for a text
+            raise self._bad("an event of its stream is not what the format says") from error
+
+    def _end(self, pieces: list[Piece]) -> None:
+        """Note that nothing follows; a translation may have its end to say yet."""
+        self.is_ended = True
         if self._translator is not None:
-            for translated in self._translator.feed(payload):
-                self._note(translated)
-                pieces.append(Piece(translated))
-            self.is_ended = payload.get("type") == "message_stop"
-            return
-        self._note(payload)
-        pieces.append(Piece(payload, raw=event.raw))
+            pieces.extend(map(Piece, self._translator.finish()))
 
     def _look_for_failure(self, event: Event, payload: Mapping[str, Any]) -> None:
         if event.name == "error" and "error" not in payload:

@@ -69,7 +69,7 @@ class HttpTransport:
         self._server = server_of(base_url, proxy=proxied)
         own = headers_of(self._key, form=form, extra=headers)
         self._heads = {
-            api: head_of(url_of(base_url, api=api, form=form), headers=own, server=self._server)
+            api: head_of(_url(base_url, api=api, form=form), headers=own, server=self._server)
             for api in Api
         }
         self._context = ssl_context
@@ -163,3 +163,10 @@ class HttpTransport:
 def _is_event_stream(answer: Answer) -> bool:
     kind = answer.headers.get("content-type", "")
     return answer.status < 300 and kind.lower().startswith("text/event-stream")
+
+
+def _url(base_url: str, *, api: Api, form: Form) -> str:
+    """Where a request goes; messages go to an OpenAI-compatible server as chat."""
+    if form == "openai" and api is Api.MESSAGES:
+        api = Api.CHAT
+    return url_of(base_url, api=api, form=form)

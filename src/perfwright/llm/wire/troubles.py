@@ -34,6 +34,8 @@ def from_trouble(error: Exception, *, endpoint: str, timeout_s: float) -> Provid
             return BadAnswerError(endpoint=endpoint, problem=f"its answer is not usable: {text}")
         case CutOffError(is_begun=True):
             return BadAnswerError(endpoint=endpoint, problem=f"its answer was cut off: {text}")
+        case CutOffError():
+            return ProviderDownError(endpoint=endpoint, problem=text)
         case ssl.SSLCertVerificationError():
             problem = f"its certificate is not trusted: {error.verify_message}"
             return ProviderRefusedError(endpoint=endpoint, problem=problem)
