@@ -307,3 +307,18 @@ def test_the_key_is_in_no_text_of_the_adapter(provider: SimulatedProvider) -> No
         return f"{caught.value} {adapter!r} {adapter.get_stats()}"
 
     assert "secret-key" not in run(work, provider, api_key="secret-key")
+
+
+def test_a_batch_grouped_by_prefix_returns_in_the_callers_order(
+    provider: SimulatedProvider,
+) -> None:
+    questions = [
+        f"{'long beginning ' * 50}{letter} {number}" for number in range(5) for letter in "ab"
+    ]
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        grouped = await adapter.batch_complete(questions, group_prefixes=2)
+        return grouped, await adapter.batch_complete(questions)
+
+    grouped, plain = run(work, provider)
+    assert [answer.text for answer in grouped] == [answer.text for answer in plain]

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from perfwright.core import is_alive
 from perfwright.llm.testing import SimulatedProvider
 from tests.limits.loops import in_loop
 from tests.system.commands import assert_refused, finish, run, start, wait_until
@@ -46,8 +47,8 @@ def gateway(
 ) -> Iterator[Running]:
     """Run a gateway in front of a provider until the end of the block."""
     own = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "", "REDIS_URL": "", **env}
-    arguments = ("gateway", folder, "--port", "0", "--base-url", provider.base_url, *options)
-    process = start(*arguments, cwd=folder, **own)
+    address = ("--port", "0", "--base-url", provider.base_url)
+    process = start("gateway", *address, *options, cwd=folder, mark="gateway", before=None, **own)
     try:
         assert process.stderr is not None
         line = process.stderr.readline()
@@ -194,12 +195,13 @@ def test_an_idle_gateway_ends_at_once(tmp_path: Path) -> None:
         assert (running.ended(), time.monotonic() - began_s < 5.0) == (0, True)
 
 
+def children(running: Running) -> list[int]:
+    pid = running.process.pid
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @in_loop
 async def test_workers_share_the_port_and_a_killed_one_is_replaced(tmp_path: Path) -> None:
-    def children() -> list[int]:
-        pid = running.process.pid
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
     async def works() -> bool:
         async with aiohttp.ClientSession() as client:
             try:
@@ -209,28 +211,25 @@ async def test_workers_share_the_port_and_a_killed_one_is_replaced(tmp_path: Pat
 
     provider = SimulatedProvider(latency_s=0.0)
     with provider, gateway(tmp_path, provider, "--workers", "2") as running:
-        assert wait_until(lambda: len(children()) == 2)
-        before = children()
+        assert wait_until(lambda: len(children(running)) == 2)
+        before = children(running)
         os.kill(before[0], signal.SIGKILL)
-        assert wait_until(lambda: len(children()) == 2 and children() != before)
+        assert wait_until(lambda: len(children(running)) == 2 and children(running) != before)
         async with asyncio.timeout(20.0):
-            while not await works():
+            while not await works():  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(0.05)
         running.tell()
         assert await asyncio.to_thread(running.ended) == 0
-        assert [each for each in before if Path(f"/proc/{each}").exists()] == []
+        assert [each for each in before if is_alive(each)] == []
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with SimulatedProvider() as provider, gateway(tmp_path, provider, "--workers", "2") as running:
-        pid = running.process.pid
-        place = Path(f"/proc/{pid}/task/{pid}/children")
-        assert wait_until(lambda: len(place.read_text().split()) == 2)
-        workers = [Path(f"/proc/{each}") for each in place.read_text().split()]
-        time.sleep(2.0)  # until they serve: one that is killed before has no one to watch
+        assert wait_until(lambda: len(children(running)) == 2)
+        workers = children(running)
         running.process.kill()
         running.process.wait()
-        assert wait_until(lambda: not any(each.exists() for each in workers))
+        assert wait_until(lambda: not any(map(is_alive, workers)))
 
 
 @in_loop

@@ -14,10 +14,13 @@ import pytest
 from perfwright import OptimizedLLMAdapter
 from perfwright.core import ProviderRefusedError
 from perfwright.llm import Completion
+from perfwright.llm.endpoints import CallSettings
 from perfwright.llm.telemetry import TraceLog
 from tests.system.local_model import local_model
 
 MODEL = "smollm2"
+PATIENCE_S = 180.0  # a model on a busy machine is slow, which is no fault of ours
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
 PRICE = {"prompt": 1.0, "cached": 0.1, "completion": 2.0}
 SCHEMA = {
     "type": "object",
@@ -39,7 +42,12 @@ def base_url() -> Iterator[str]:
 @asynccontextmanager
 async def adapter_of(base_url: str, **options: Any) -> AsyncIterator[OptimizedLLMAdapter]:
     async with OptimizedLLMAdapter(
-        base_url=base_url, api_key="none", model=MODEL, max_concurrent=2, **options
+        base_url=base_url,
+        api_key="none",
+        model=MODEL,
+        max_concurrent=2,
+        settings=CallSettings(timeout_s=PATIENCE_S, hedge=False),
+        **options,
     ) as adapter:
         yield adapter
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bench")
-@click.option("--quick", is_flag=True, help="Fewer rounds: half the time, wider spread.")
+@click.option("--quick", is_flag=True, help="Fewer rounds: a third of the time, wider spread.")
 @click.option(
     "--redis", "redis_url", metavar="URL", help="Second tier of the cache.  [default: a file]"
 )
@@ -73,7 +73,7 @@ def _document(plan: BenchPlan, benched: Benched) -> dict[str, Any]:
 
 def _show(plan: BenchPlan, benched: Benched) -> None:
     console = output()
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("", no_wrap=True)
     for title in ("without", "with", "effect", "range (rounds)", "claimed"):
         table.add_column(title, justify="right", no_wrap=True)

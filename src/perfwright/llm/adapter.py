@@ -60,7 +60,7 @@ class OptimizedLLMAdapter:
         cache: Where answers are kept; by default 10,000 in memory, or with `redis_client` there,
             too.
         cache_ttl_s: How long an answer is kept, in seconds.
-        semantic: Also serve answers to questions that mean the same, once that is proven to be right.
+        semantic: Also serves answers to questions that mean the same, once that is proven right.
         redis_client: A `redis.asyncio` client: cache, limits and budgets shared by processes.
         budgets: Hard limits on what may be spent.
         prices: USD per million tokens by model, above the known ones.
@@ -284,6 +284,7 @@ class OptimizedLLMAdapter:
         job: Path | str | None = None,
         max_in_flight: int = 1_000,
         timeout_s: float = math.inf,
+        group_prefixes: int | None = None,
         **params: Any,
     ) -> list[Any]:
         """Return the answers to many conversations, in their order.
@@ -296,6 +297,9 @@ class OptimizedLLMAdapter:
             job: A file that keeps what is done, so that a killed job goes on where it was.
             max_in_flight: Calls begun and not over.
             timeout_s: For each call with its waits; without limit, since a long job waits long.
+            group_prefixes: Send prompts that begin alike one after the other, so that the provider
+                has the beginning in its cache, if about so many calls are under way at a time.
+                None keeps their order; too low a number is worse than that.
             **params: As for `complete`.
 
         Raises:
@@ -304,15 +308,21 @@ class OptimizedLLMAdapter:
         from perfwright.llm.bulk import run_batch
 
         requests = [self._chat(each, timeout_s=timeout_s, **params) for each in conversations]
-        return await run_batch(
+        plan = None
+        if group_prefixes is not None:
+            from perfwright.llm.caching import group_by_prefix
+
+            plan = group_by_prefix(requests, in_flight=group_prefixes)
+        results: list[Any] = await run_batch(
             self.send,
-            requests,
+            requests if plan is None else plan.sent(requests),
             return_exceptions=return_exceptions,
             on_progress=on_progress,
             job=job,
             max_in_flight=max_in_flight,
             clock=self._clock,
         )
+        return results if plan is None else plan.restored(results)
 
     # --- Reports ----------------------------------------------------------------------------------
 

@@ -85,6 +85,8 @@ class Pipeline:
             request = replace(request, body={**request.body, "model": str(choice)}, raw=None)
         trace.facts["request_model"] = request.model
         trace.facts["labels"] = request.labels
+        if self._sinks:  # they may describe what was asked
+            trace.facts["request"] = request
         return trace, request, choice
 
     def finished(self, trace: CallTrace, completion: Completion, *, choice: Choice | None) -> None:
@@ -96,6 +98,8 @@ class Pipeline:
         facts["cached"], facts["cost_usd"] = completion.cached, completion.cost_usd
         facts["usage"] = completion.usage
         facts["finish_reason"] = completion.finish_reason
+        if self._sinks:  # a copy, since the completion holds the trace
+            facts["payload"] = dict(completion)
         self._close(trace)
 
     def failed(self, trace: CallTrace, error: BaseException, *, choice: Choice | None) -> None:

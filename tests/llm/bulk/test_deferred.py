@@ -151,6 +151,30 @@ def test_what_no_batch_can_hold_goes_directly() -> None:
     assert scene.run([ask("a"), other]) == ["batched a", "echo b"]
 
 
+def test_what_no_batch_can_hold_does_not_wait_for_one() -> None:
+    scene, asked_s = Scene(takes_s=500.0), []
+
+    class Timed(Sender):
+        async def __call__(self, request: Request) -> Completion:
+            asked_s.append(scene.clock.now())
+            return await super().__call__(request)
+
+    scene.made._send = Timed()
+    scene.run([ask("a"), Request(api=Api.RESPONSES, body=ask("b").body)])
+    assert asked_s == [0.0]
+
+
+def test_a_batch_that_is_lost_is_answered_directly(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+
+    async def unknown(name: str) -> bool:
+        raise ProviderRefusedError(endpoint="e", problem="no such batch", status=404)
+
+    scene.batches.is_over = unknown  # type: ignore[method-assign]
+    assert scene.run(asks(2)) == ["echo 0", "echo 1"]
+    assert "batch batch-0 is lost" in caplog.text
+
+
 def test_answers_are_booked_at_the_price_of_a_batch() -> None:
     scene = Scene()
     (outcome,) = asyncio.run(scene.made.run([Request(body=ask("a").body, labels={"job": "x"})]))

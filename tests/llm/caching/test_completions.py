@@ -388,7 +388,7 @@ def test_callers_that_must_not_share_do_not() -> None:
 
 
 def test_a_refresh_replaces_what_is_kept() -> None:
-    old, new = Provider(), Provider(payload=chat("new"), pieces=chunks(("new",)))
+    old, new = Provider(), Provider(pieces=chunks(("new",)))
 
     async def main() -> None:
         async with caching() as cache:
@@ -401,6 +401,23 @@ def test_a_refresh_replaces_what_is_kept() -> None:
 
     run(main())
     assert (old.calls, new.calls) == (1, 1)
+
+
+def test_a_plain_refresh_replaces_what_is_kept_unless_it_is_not_to_be_kept() -> None:
+    provider = Provider()
+
+    async def main() -> list[str]:
+        async with caching() as cache:
+            kept = []
+            for payload in (chat("a"), chat("b"), chat("c", finish_reason="content_filter")):
+                provider.payload = payload
+                _, cached = await cache.complete(ask(), provider.make, mode="refresh")
+                assert not cached
+                kept.append(await plain(cache, ask(), provider))
+            return kept
+
+    assert run(main()) == ["a", "b", "b"]
+    assert provider.calls == 3
 
 
 def test_a_bypass_neither_reads_nor_keeps() -> None:
@@ -447,3 +464,19 @@ def test_the_counts_say_what_became_of_each_call() -> None:
     assert (stats["misses"], stats["shared"], stats["hits"]) == (1, 3, 2)
     assert stats["streamed_replays"] == 1
     assert stats["hit_rate"] == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize("kind", [plain, streamed])
+def test_a_provider_call_is_counted_even_if_its_caller_has_left(kind: Any) -> None:
+    provider = Provider(takes_s=0.02)
+
+    async def main() -> dict[str, Any]:
+        async with caching() as cache:
+            tasks = [asyncio.create_task(kind(cache, ask(), provider)) for _ in range(3)]
+            await asyncio.sleep(0.005)
+            tasks[0].cancel()
+            await asyncio.wait(tasks)
+            return cache.get_stats()
+
+    stats = run(main())
+    assert (stats["misses"], stats["shared"]) == (1, 2)

@@ -183,6 +183,28 @@ def test_a_judge_may_take_its_time() -> None:
     assert similar.get_stats()["verified"] == 5
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_judge_that_fails_teaches_nothing(*, waits: bool) -> None:
+    def judge(one: Stored, other: Stored) -> bool:
+        raise OSError(one, other)
+
+    async def slow_judge(one: Stored, other: Stored) -> bool:
+        return judge(one, other)
+
+    provider, similar = Provider(), semantic(judge=slow_judge if waits else judge)
+
+    async def main() -> None:
+        async with caching(similar) as cache:
+            await train(cache, provider, pairs=3)
+            await asyncio.sleep(0.01)
+
+    run(main())
+    stats = similar.get_stats()
+    assert (stats["verified"], stats["judge_failures"]) == (0, 3)
+    shown = {metric.name: metric.value for metric in similar.metrics()}
+    assert shown["llm_semantic_judge_failures"] == 3
+
+
 def test_an_embedder_that_fails_is_as_if_there_was_no_cache() -> None:
     async def embed(text: str) -> list[float]:
         raise OSError(text)

@@ -44,6 +44,27 @@ async def test_two_hundred_calls_at_once_spend_a_budget_for_twenty(bound: dict[s
     assert control.get_stats()["cost_usd"] == pytest.approx(TWENTY, rel=1e-9)
 
 
+@pytest.mark.parametrize("prompt_tokens", [1, 3, 40])
+@in_loop
+async def test_a_call_that_has_waited_is_reckoned_by_what_was_learned_meanwhile(
+    prompt_tokens: int,
+) -> None:
+    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=16)
+    control = control_of(Budget(name="b", usd=20 * (prompt_tokens + 160) / 1e6))
+    crowd = Crowd(control, lambda: usage)
+    await crowd.run(200)
+    assert crowd.paid == 20
+
+
+@in_loop
+async def test_a_first_answer_that_was_short_does_not_open_the_gates() -> None:
+    answers = iter([1] + [39] * 199)
+    control = control_of(Budget(name="b", usd=TWENTY))
+    crowd = Crowd(control, lambda: Usage(prompt_tokens=12, completion_tokens=next(answers)))
+    await crowd.run(200)
+    assert control.get_stats()["cost_usd"] <= TWENTY + 400 / 1e6
+
+
 @pytest.mark.parametrize("limit", [{"calls": 20}, {"tokens": 20 * 32}])
 @in_loop
 async def test_budgets_of_calls_and_of_tokens_hold_as_well(limit: dict[str, Any]) -> None:
@@ -290,6 +311,25 @@ async def test_a_budget_in_usd_is_reckoned_at_the_dearest_endpoint() -> None:
     request = ask(model="llama-3.3-70b-versatile", max_tokens=1_000)
     await own.reserve(call_of(own, request))
     assert budget_stats(own)["held_usd"] >= 1_000 * 0.79e-6
+
+
+@in_loop
+async def test_an_endpoints_own_model_decides_what_is_reckoned() -> None:
+    own = control_of(
+        Budget(name="b", usd=1.0), base_urls={"main": "", "spare": ""}, models={"spare": "large"}
+    )
+    await own.reserve(call_of(own, ask(max_tokens=1_000)))
+    assert budget_stats(own)["held_usd"] >= 1_000 * 100 / 1e6
+
+
+@in_loop
+async def test_a_refused_call_is_counted() -> None:
+    control = control_of(Budget(name="b", calls=0))
+    with pytest.raises(SpendLimitError):
+        await held(control)
+    assert control.get_stats()["refused_calls"] == 1
+    found = {metric.name: metric.value for metric in control.metrics()}
+    assert found == {"llm_budget_left": 0, "llm_refused_calls": 1}
 
 
 @in_loop

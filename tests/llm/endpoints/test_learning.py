@@ -77,11 +77,11 @@ def test_a_backlog_grows_by_requests_only() -> None:
     assert backlogs([0.0, 0.0, 0.0, 1.0], [0.5, 2.0], per_s=1.0) == [2.5, 2.0]
 
 
-def test_a_rate_that_nothing_speaks_against_doubles_in_a_quarter_of_a_second() -> None:
+def test_a_rate_that_nothing_speaks_against_doubles_in_a_seventh_of_a_second() -> None:
     learner = RateLearner(None)
     start = learner.rate()
     now_s = 0.0
-    while now_s < 0.25:
+    while now_s < 0.15:
         rate = learner.rate()
         assert rate is not None
         now_s += 1.0 / rate.per_s

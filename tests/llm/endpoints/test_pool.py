@@ -385,8 +385,8 @@ def test_calls_go_elsewhere_while_an_endpoint_is_down_then_return() -> None:
         second = FakeProvider(name="b")
         outcome = await send_all(two(first, second), 1_000, gap_s=0.01)
         assert not outcome.errors
-        assert first.attempts <= 400 + 30
-        assert second.attempts >= 500
+        assert len([at_s for at_s in first.attempts_s if at_s < 5.0]) <= 30
+        assert second.attempts >= 470
         assert outcome.endpoints[-1] == "a"
         assert "b:other:50" in outcome.answers.values()
 

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from perfwright.core import SystemClock
+from perfwright.llm.caching import CacheMode
 from perfwright.llm.gateway import Gateway, GatewayKey, GatewaySettings, Stop, serve, sha256_of
 from perfwright.llm.replies import Completion, Piece, Usage
 from perfwright.llm.requests import Request
@@ -83,7 +84,7 @@ class FakeRuntime:
     gate: asyncio.Event | None = None
     """Answers wait for it."""
 
-    async def send(self, request: Request, *, cache: str = "use") -> Completion:
+    async def send(self, request: Request, *, cache: CacheMode = "use") -> Completion:
         self.modes.append(cache)
         self.asked.append(request)
         self.under_way += 1
@@ -101,7 +102,7 @@ class FakeRuntime:
         assert isinstance(answer, Completion)
         return answer
 
-    async def open(self, request: Request, *, cache: str = "use") -> FakeStream:
+    async def open(self, request: Request, *, cache: CacheMode = "use") -> FakeStream:
         self.modes.append(cache)
         self.asked.append(request)
         return self.streamed(request)

@@ -121,6 +121,12 @@ def test_a_threshold_never_loses_more_than_allowed_on_its_own_prompts(
     assert lost / len(scored) <= max_loss + 1e-9
 
 
+def test_equal_predictions_are_not_torn_apart() -> None:
+    scored = [Scored(0.0, 1.0)] * 5 + [Scored(1.0, -1.0)] * 90 + [Scored(1.0, 1.0)] * 100
+    threshold = threshold_for(scored, goal=Goal(max_loss=0.02))
+    assert threshold == 0.0
+
+
 @pytest.mark.parametrize(
     ("max_loss", "strong_share"), [(None, None), (0.1, 0.5), (1.5, None), (None, -0.1)]
 )

@@ -54,6 +54,8 @@ def test_every_call_is_in_the_traffic_log(tmp_path: Path) -> None:
     assert "attempt" in [stage["name"] for stage in first["stages"]]
     assert "attempt" not in [stage["name"] for stage in again["stages"]]
     assert refused["error.type"]
+    assert first["prompt_digests"] == again["prompt_digests"] != streamed["prompt_digests"]
+    assert first["gen_ai.response.id"]
 
 
 def test_every_call_is_a_span_that_holds_its_stages() -> None:

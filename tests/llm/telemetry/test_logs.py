@@ -66,7 +66,7 @@ def test_a_call_is_drawn_as_a_waterfall() -> None:
         f"chat  gpt-5  2.00 s  from west  70+8 tokens  $0.002000  {call.trace_id[:8]}",
         "  limit_wait  |  ████████                              |   400.0 ms  endpoint=east",
         "  attempt     |          ██                            |   100.0 ms"
-        "  endpoint=east status=503 error=X",
+        "  FAILED endpoint=east status=503",
         "  attempt     |                    ████████████████████|     1.00 s"
         "  endpoint=west status=200",
     ]

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from perfwright.core import MissingExtraError
-from perfwright.llm import CallTrace
+from perfwright.llm import Api, CallTrace, Request
 from perfwright.llm.telemetry import GenAISpans
 from tests.llm.telemetry.traces import CLOCK, DAY_S, SECRET, failed, trace
 
@@ -75,6 +75,12 @@ def test_a_call_is_described_in_the_newest_conventions_when_asked_for() -> None:
         "gen_ai.usage.cache_creation.input_tokens": 3,
         "gen_ai.usage.reasoning.output_tokens": 5,
     }
+
+
+@pytest.mark.usefixtures("latest")
+def test_messages_in_anthropics_form_are_anthropics() -> None:
+    asked = Request(api=Api.MESSAGES, body={"model": "claude"})
+    assert attributes(Spans().of(trace(request=asked))[-1])["gen_ai.provider.name"] == "anthropic"
 
 
 def test_without_the_opt_in_names_are_those_of_the_older_conventions(

@@ -21,7 +21,9 @@ def trace(
     """Return the trace of a chat call that took two attempts."""
     made = CallTrace("chat", start_s=start_s, rng=random.Random(seed))
     made.add("limit_wait", start_s + 0.1, end_s=start_s + 0.5, endpoint="east")
-    made.add("attempt", start_s + 0.5, end_s=start_s + 0.6, endpoint="east", status=503, error="X")
+    made.add(
+        "attempt", start_s + 0.5, end_s=start_s + 0.6, endpoint="east", status=503, hedged=False
+    )
     made.add("attempt", start_s + 1.0, end_s=end_s, endpoint="west", status=200)
     made.end_s = end_s
     made.facts.update(

@@ -37,6 +37,7 @@ class Server:
     port: int = 0
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    closed: int = 0
 
     @property
     def base_url(self) -> str:
@@ -98,6 +99,7 @@ async def serving(*answers: Sequence[Part]) -> AsyncIterator[Server]:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            server.closed += 1
             writer.close()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)

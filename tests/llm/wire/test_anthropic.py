@@ -290,6 +290,47 @@ def test_a_stream_translated_piece_by_piece_is_the_answer_translated_whole() -> 
     assert assemble(Api.CHAT, chunks) == chat_from_message(MESSAGE)
 
 
+def test_thoughts_that_come_in_pieces_keep_their_signature() -> None:
+    def delta(index: int, kind: str, **fields: str) -> dict[str, Any]:
+        return {"type": "content_block_delta", "index": index, "delta": {"type": kind, **fields}}
+
+    def start(index: int, **block: Any) -> dict[str, Any]:
+        return {"type": "content_block_start", "index": index, "content_block": block}
+
+    events = [
+        {"type": "message_start", "message": {"id": "msg", "usage": {"input_tokens": 9}}},
+        start(0, type="thinking", thinking="", signature=""),
+        delta(0, "thinking_delta", thinking="Hm, "),
+        delta(0, "thinking_delta", thinking="yes."),
+        delta(0, "signature_delta", signature="sig"),
+        {"type": "content_block_stop", "index": 0},
+        start(1, type="redacted_thinking", data="xyz"),
+        start(2, type="server_tool_use", name="web_search"),
+        start(3, type="text", text=""),
+        delta(3, "text_delta", text="Yes."),
+        delta(3, "citations_delta"),
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 5},
+        },
+        {"type": "message_stop"},
+    ]
+    translator = ChatFromMessages()
+    chunks = [chunk for event in events for chunk in translator.feed(event)]
+    whole = assemble(Api.CHAT, chunks)
+    assert whole["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "Yes.",
+        "reasoning_content": "Hm, yes.",
+        "thinking_blocks": [
+            {"type": "thinking", "thinking": "Hm, yes.", "signature": "sig"},
+            {"type": "redacted_thinking", "data": "xyz"},
+        ],
+    }
+    assert usage_of(Api.CHAT, whole) == Usage(prompt_tokens=9, completion_tokens=5)
+
+
 def test_events_that_say_nothing_in_chats_terms_give_no_chunk() -> None:
     translator = ChatFromMessages()
     events: list[dict[str, Any]] = [{"type": "ping"}, {"type": "message_stop"}, {"type": "new"}, {}]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
@@ -24,7 +25,8 @@ from perfwright.core import (
 )
 from perfwright.llm import Api, Reply, Request, Usage
 from perfwright.llm.testing import SimulatedProvider
-from perfwright.llm.wire import HttpTransport
+from perfwright.llm.wire import HttpTransport, dialling
+from perfwright.llm.wire.connection import Connection
 from tests.llm.wire.servers import ANSWER, Part, Server, answer, http, serving
 
 T = TypeVar("T")
@@ -122,8 +124,10 @@ def test_each_interface_has_its_path(api: Api, path: str, payload: dict[str, obj
 
 
 def test_an_interface_that_an_endpoint_does_not_have_is_refused_unsent() -> None:
-    with pytest.raises(ProviderRefusedError, match="has no messages; the request was not sent"):
-        sent([answer()], request=Request(api=Api.MESSAGES, body={"model": "m"}))
+    transport = HttpTransport(base_url="http://127.0.0.1:9/v1", form="anthropic")
+    request = Request(api=Api.EMBEDDINGS, body={"model": "m", "input": "a"})
+    with pytest.raises(ProviderRefusedError, match="has no embeddings; the request was not sent"):
+        asyncio.run(transport.send(request, timeout_s=5))
 
 
 # --- What comes back ------------------------------------------------------------------------------
@@ -210,11 +214,12 @@ def test_a_redirect_is_refused_with_where_it_points() -> None:
     [
         (b"", "an empty body instead of a JSON object"),
         (b"<!doctype html><html>", "an HTML page"),
-        (b'{"choices": [', "13 bytes"),
+        (b'{"choices": [', "cut off or damaged (13 bytes)"),
         (b"null", "4 bytes"),
         (b'{"choices": "none"}', "no 'choices'"),
         (b'{"choices": []}', "no 'choices'"),
-        (b'{"a": "\xff"}', "10 bytes"),
+        (b'{"choices": [null]}', "no 'choices'"),
+        (b'{"a": "\xff"}', "damaged (10 bytes)"),
         (b"[" * 100_000, "100,000 bytes"),
     ],
 )
@@ -357,6 +362,49 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used() -> None:
     assert with_server(work, [answer(), None])[0] == 3
 
 
+def test_a_server_that_speaks_unasked_loses_its_connection() -> None:
+    async def work(transport: HttpTransport, server: Server) -> int:
+        for _ in range(2):
+            assert (await transport.send(CHAT, timeout_s=5)).payload == ANSWER
+            await asyncio.sleep(0.03)
+        return server.connections
+
+    late = http(b"{}", status=408)
+    assert with_server(work, [answer(), 0.01, late])[0] == 2
+
+
+def test_a_connection_that_was_idle_for_long_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("perfwright.llm.wire.pool.IDLE_S", 0.0)
+
+    async def work(transport: HttpTransport, server: Server) -> int:
+        for _ in range(3):
+            await transport.send(CHAT, timeout_s=5)
+        return server.connections
+
+    assert with_server(work, [answer()])[0] == 3
+
+
+def test_an_address_that_stops_answering_is_looked_up_again() -> None:
+    async def main() -> list[str]:
+        async with serving([answer()]) as server:
+            lost: list[Connection] = []
+            there = dialling.Server(host="localhost", port=server.port, is_tls=False)
+            dialer = dialling.Dialer(there, context=None)
+            first = await dialer.dial(lost.append)
+            dialer._address = "127.0.0.2"  # nobody listens there
+            second = await dialer.dial(lost.append)
+            peers = [first.peer, second.peer]
+            first.close()
+            second.close()
+            await asyncio.sleep(0.01)
+            assert len(lost) == 2
+            return peers
+
+    assert asyncio.run(main()) == ["127.0.0.1", "127.0.0.1"]
+
+
 def test_a_cancelled_call_gives_its_place_back_without_its_connection() -> None:
     async def main() -> int:
         async with serving([0.3, answer()], [answer()]) as server:
@@ -398,6 +446,36 @@ def test_a_transport_works_in_a_second_event_loop_without_having_been_closed() -
             reply = asyncio.run(transport.send(CHAT, timeout_s=5))
             assert reply.usage is not None
         assert provider.counts()["connections"] == 2
+
+
+def test_loops_in_several_threads_use_one_transport() -> None:
+    with SimulatedProvider(latency_s=0.0) as provider:
+        transport = HttpTransport(base_url=provider.base_url)
+
+        async def calls() -> int:
+            replies = [await transport.send(CHAT, timeout_s=5) for _ in range(20)]
+            return len(replies)
+
+        with ThreadPoolExecutor(4) as threads:
+            done = list(threads.map(lambda _: asyncio.run(calls()), range(8)))
+        assert done == [20] * 8
+        assert provider.counts()["answered"] == 160
+
+
+def test_a_transport_that_is_dropped_closes_its_connections() -> None:
+    async def main() -> int:
+        async with serving([answer()]) as server:
+            transport = HttpTransport(base_url=server.base_url)
+            await transport.send(CHAT, timeout_s=5)
+            del transport
+            gc.collect()
+            for _ in range(50):
+                if server.closed:
+                    break
+                await asyncio.sleep(0.01)
+            return server.closed
+
+    assert asyncio.run(main()) == 1
 
 
 def test_a_program_that_forgets_to_close_is_not_warned() -> None:

@@ -15,6 +15,7 @@ from perfwright.core import (
     ProviderRefusedError,
     ProviderTimeoutError,
     StreamCutError,
+    SystemClock,
 )
 from perfwright.llm import Api, Piece, Request
 from perfwright.llm.wire import Form, HttpTransport, assemble, is_usage_only, usage_of, wants_usage
@@ -169,6 +170,13 @@ def test_an_event_that_is_no_json_is_a_bad_answer() -> None:
     assert (type(error), "'oops'" in error.problem) == (BadAnswerError, True)
 
 
+@pytest.mark.parametrize(
+    "payload", [{"choices": [None]}, {"choices": 5}, {"choices": [{"delta": 3}]}]
+)
+def test_an_event_that_is_not_what_the_format_says_is_a_bad_answer(payload: object) -> None:
+    assert type(error_of(EVENTS_HEAD, event(payload), END)) is BadAnswerError
+
+
 def test_a_stream_that_says_nothing_for_too_long_is_a_timeout() -> None:
     error = error_of(EVENTS_HEAD, event(chat_chunk("Hi")), 5.0, timeout_s=0.05)
     assert isinstance(error, ProviderTimeoutError)
@@ -193,6 +201,12 @@ def test_a_refusal_of_the_stream_is_raised_on_opening() -> None:
         http(b'{"error": {"message": "slow"}}', status=429, headers={"retry-after": "2"})
     )
     assert (type(error), error.retry_after_s) == (ProviderLimitError, 2.0)
+
+
+def test_a_stream_that_is_not_accepted_in_time_is_a_timeout() -> None:
+    error = error_of(5.0, timeout_s=0.05)
+    assert isinstance(error, ProviderTimeoutError)
+    assert "no answer within 0.05 s" in error.problem
 
 
 def test_a_server_that_does_not_stream_gives_its_answer_in_pieces() -> None:
@@ -258,6 +272,65 @@ def test_a_provider_waits_for_a_reader_that_is_slow() -> None:
             return sent
 
     assert asyncio.run(main()) < total / 2
+
+
+def test_closing_a_stream_ends_the_wait_for_its_next_piece() -> None:
+    async def main() -> ProviderError:
+        async with serving([EVENTS_HEAD, event(chat_chunk("a")), 5.0]) as server:
+            transport = HttpTransport(base_url=server.base_url)
+            stream = await transport.open(CHAT, timeout_s=5)
+            pieces = aiter(stream)
+            await anext(pieces)
+
+            async def wait() -> ProviderError:
+                with pytest.raises(StreamCutError) as cut:
+                    await anext(pieces)
+                return cut.value
+
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(wait())
+                await asyncio.sleep(0.02)
+                await stream.aclose()
+            await transport.aclose()
+            return waiting.result()
+
+    started = SystemClock().now()
+    assert "let go" in asyncio.run(main()).problem
+    assert SystemClock().now() - started < 2
+
+
+def test_a_stream_that_failed_fails_again_when_asked_again() -> None:
+    async def main() -> list[type[ProviderError]]:
+        async with serving([EVENTS_HEAD, event(chat_chunk("a")), 5.0]) as server:
+            transport = HttpTransport(base_url=server.base_url)
+            stream = await transport.open(CHAT, timeout_s=0.05)
+            pieces = aiter(stream)
+            await anext(pieces)
+            found: list[type[ProviderError]] = []
+            for _ in range(2):
+                with pytest.raises(ProviderError) as raised:
+                    await anext(pieces)
+                found.append(raised.type)
+            await transport.aclose()
+            return found
+
+    assert asyncio.run(main()) == [ProviderTimeoutError, ProviderTimeoutError]
+
+
+def test_the_readers_own_time_does_not_count() -> None:
+    async def main() -> list[str]:
+        late: list[Part] = [EVENTS_HEAD, event(chat_chunk("a")), 0.15]
+        async with serving([*late, event(chat_chunk("b", finish="stop")), DONE]) as server:
+            transport = HttpTransport(base_url=server.base_url)
+            stream = await transport.open(CHAT, timeout_s=0.1)
+            texts = []
+            async for piece in stream:
+                texts.append(piece.text)
+                await asyncio.sleep(0.12)
+            await transport.aclose()
+            return texts
+
+    assert asyncio.run(main()) == ["a", "b"]
 
 
 def test_a_stream_ends_once() -> None:

@@ -113,15 +113,17 @@ class DeferredBatch:
                 raise file.refusal()
             work = DeferredWork(requests, file=file, meter=meter)
             self.last = decision = self.decide(len(work.open), deadline_s=deadline_s)
+            until_s = self._clock.now() + decision.patience_s
             try:
                 if decision.deferred:
                     await self._submit(work)
-                await self._wait(work, patience_s=decision.patience_s)
+                await self._directly(work, work.in_no_batch())
+                await self._wait(work, until_s=until_s)
             except asyncio.CancelledError:
                 if file is None:
                     await self._give_up(work)
                 raise
-            await self._directly(work)
+            await self._directly(work, list(work.open))
         meter.finish()
         return work.outcomes()
 
@@ -138,15 +140,15 @@ class DeferredBatch:
             else:
                 work.sent(batch, names, now_s=self._clock.now())
 
-    async def _wait(self, work: DeferredWork, *, patience_s: float) -> None:
+    async def _wait(self, work: DeferredWork, *, until_s: float) -> None:
         """Return when no batch is under way any more."""
         start_s = self._clock.now()
         while work.waiting:
-            waited_s = self._clock.now() - start_s
-            if waited_s >= patience_s:
+            now_s = self._clock.now()
+            if now_s >= until_s:
                 await self._give_up(work)
                 return
-            await self._clock.sleep(next_poll_s(waited_s, left_s=patience_s - waited_s))
+            await self._clock.sleep(next_poll_s(now_s - start_s, left_s=until_s - now_s))
             await self._look_after(work)
 
     async def _look_after(self, work: DeferredWork) -> None:
@@ -156,7 +158,8 @@ class DeferredBatch:
                 if not await self._api.is_over(batch):
                     continue
                 items = await self._api.items(batch, api=work.apis)
-            except ProviderRefusedError:  # it does not know the batch, or takes the key no more
+            except ProviderRefusedError as error:  # it knows the batch no more, or not the key
+                _log.warning("batch %s is lost, its requests go the direct way: %s", batch, error)
                 work.over(batch)
                 continue
             except ProviderError:
@@ -174,8 +177,8 @@ class DeferredBatch:
                     await self._api.cancel(batch)
                     if await self._api.is_over(batch):
                         self._collect(work, await self._api.items(batch, api=work.apis))
-            except (ProviderError, TimeoutError):
-                pass  # it ends by itself in a day; its requests go the direct way
+            except (ProviderError, TimeoutError) as error:
+                _log.warning("batch %s is left to end by itself, and be paid: %s", batch, error)
             work.over(batch)
 
     def _collect(self, work: DeferredWork, items: Sequence[BatchItem]) -> None:
@@ -205,9 +208,8 @@ class DeferredBatch:
     def _chunks(self, work: DeferredWork) -> Iterator[tuple[str, list[str]]]:
         """Divide what is in no batch yet into some that keep the provider's limits."""
         kinds: dict[str, list[str]] = {}
-        in_batches = work.in_batches()
-        for name in work.open:
-            kind = "" if name in in_batches else self._api.kind_of(work.requests[name])
+        for name in work.in_no_batch():
+            kind = self._api.kind_of(work.requests[name])
             if kind:
                 kinds.setdefault(kind, []).append(name)
         for kind, names in kinds.items():
@@ -218,9 +220,7 @@ class DeferredBatch:
 
     # --- The direct way ---------------------------------------------------------------------------
 
-    async def _directly(self, work: DeferredWork) -> None:
-        names = list(work.open)
-
+    async def _directly(self, work: DeferredWork, names: Sequence[str]) -> None:
         async def handle(index: int, request: Request) -> None:
             work.done(names[index], await outcome_of(self._send, request))
 

@@ -21,6 +21,7 @@ class DeferredWork:
         self._file, self._meter = file, meter
         self._keys = _keys(requests)
         self._outcomes: dict[str, Outcome] = {}
+        self._batches: dict[str, Sequence[str]] = {}
         self.requests = dict(zip(self._keys, requests, strict=True))
         self.open = dict.fromkeys(self._keys)
         """Names of those without an outcome, in their order."""
@@ -34,16 +35,14 @@ class DeferredWork:
         """The interface of each request."""
         return {name: request.api for name, request in self.requests.items()}
 
-    def in_batches(self) -> set[str]:
-        """Return the names of those that batches of an earlier run may still answer."""
-        if self._file is None:
-            return set()
-        batches = self._file.batches
-        return {name for batch in self.waiting for name in batches[batch]["requests"]}
+    def in_no_batch(self) -> list[str]:
+        """Return the names of those that no batch under way may answer."""
+        batched = {name for batch in self.waiting for name in self._batches[batch]}
+        return [name for name in self.open if name not in batched]
 
     def sent(self, batch: str, names: Sequence[str], *, now_s: float) -> None:
         """Note a batch that the provider has taken."""
-        self.waiting[batch] = now_s
+        self.waiting[batch], self._batches[batch] = now_s, names
         if self._file is not None:
             self._file.note_batch(batch, {"requests": list(names), "over": False})
 
@@ -70,7 +69,7 @@ class DeferredWork:
                 self._end(name, answer, restored=True)
         for batch, facts in file.batches.items():
             if not facts["over"]:
-                self.waiting[batch] = None
+                self.waiting[batch], self._batches[batch] = None, facts["requests"]
 
     def _end(self, name: str, outcome: Outcome, *, restored: bool = False) -> None:
         del self.open[name]

@@ -126,6 +126,7 @@ class CompletionCache:
             request,
             make,
             similar=self._similar(request),
+            tally=self._tally,
             on_end=partial(self._making.discard, key),
         )
         self._making.add(key)
@@ -143,7 +144,6 @@ class CompletionCache:
             if not (was_making or making.was_asked):
                 self._making.discard(key)
         if making.made is not None:
-            self._tally.misses += 1
             return making.made, False
         if was_making:
             self._tally.shared += 1

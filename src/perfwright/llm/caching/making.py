@@ -9,6 +9,7 @@ from perfwright.llm.caching.keys import KeyMaker
 from perfwright.llm.caching.live import Live
 from perfwright.llm.caching.semantic import Search, SemanticCache
 from perfwright.llm.caching.stored import Stored, is_kept
+from perfwright.llm.caching.tallies import Tally
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import ReplyStream
 from perfwright.llm.wire import assemble, piece_sizes, usage_of
@@ -60,13 +61,19 @@ class Similar:
 class Making:
     """A factory for `AdvancedCache`: the caller's way to the provider, and whether it was taken."""
 
-    __slots__ = ("_make", "_on_end", "_request", "_similar", "made", "was_asked")
+    __slots__ = ("_make", "_on_end", "_request", "_similar", "_tally", "made", "was_asked")
 
     def __init__(
-        self, request: Request, make: Make, *, similar: Similar | None, on_end: Callable[[], object]
+        self,
+        request: Request,
+        make: Make,
+        *,
+        similar: Similar | None,
+        tally: Tally,
+        on_end: Callable[[], object],
     ) -> None:
         self._request, self._make = request, make
-        self._similar, self._on_end = similar, on_end
+        self._similar, self._tally, self._on_end = similar, tally, on_end
         self.made: Stored | None = None
         self.was_asked = False
 
@@ -76,6 +83,7 @@ class Making:
         try:
             if self._similar is not None:
                 await self._similar.look()
+            self._tally.count_miss()
             self.made = await self._make()
             if self._similar is not None:
                 self._similar.learn(self.made)
@@ -91,13 +99,19 @@ class Making:
 class Reading:
     """The same for a stream: hands on each piece to the readers, and keeps the whole."""
 
-    __slots__ = ("_live", "_open", "_request", "_similar", "was_asked")
+    __slots__ = ("_live", "_on_ask", "_open", "_request", "_similar", "was_asked")
 
     def __init__(
-        self, request: Request, open_: Open, *, live: Live, similar: Similar | None
+        self,
+        request: Request,
+        open_: Open,
+        *,
+        live: Live,
+        similar: Similar | None = None,
+        on_ask: Callable[[], object] = lambda: None,
     ) -> None:
-        self._request, self._open = request, open_
-        self._live, self._similar = live, similar
+        self._request, self._open, self._live = request, open_, live
+        self._similar, self._on_ask = similar, on_ask
         self.was_asked = False
 
     async def __call__(self) -> bytes:
@@ -107,6 +121,7 @@ class Reading:
         if self._similar is not None:
             await self._similar.look()
         self.was_asked = True
+        self._on_ask()
         try:
             stored = await self._read(self._live)
         except BaseException as error:

@@ -86,7 +86,7 @@ class SharedStreams:
         self, request: Request, open_: Open, *, key: str, ttl_s: float, similar: Similar | None
     ) -> SharedStream:
         live = Live(on_left=partial(self._left, key))
-        reading = Reading(request, open_, live=live, similar=similar)
+        reading = Reading(request, open_, live=live, similar=similar, on_ask=self._tally.count_miss)
         was_making = key in self._making
         self._lives[key] = live
         bring = partial(self._cache.get_or_set, key, reading, ttl=ttl_s)
@@ -97,13 +97,11 @@ class SharedStreams:
         except SpendLimitError as error:
             raise reading.own(error) from None
         stream.cached = not reading.was_asked
-        if reading.was_asked:
-            self._tally.misses += 1
-        elif similar is not None and similar.is_served:
+        if similar is not None and similar.is_served:
             self._tally.semantic_hits += 1
         elif was_making:
             self._tally.shared += 1
-        else:
+        elif not reading.was_asked:
             self._tally.hits += 1
         return stream
 
@@ -119,7 +117,7 @@ class SharedStreams:
             return record
 
         live = Live(on_left=partial(self._left, ""))
-        reading = Reading(request, open_, live=live, similar=None)
+        reading = Reading(request, open_, live=live)
         if key is None:
             self._tally.bypassed += 1
         else:

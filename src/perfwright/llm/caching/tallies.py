@@ -11,7 +11,10 @@ from perfwright.monitoring import Metric
 
 @dataclass(slots=True)
 class Tally:
-    """Calls by what became of them; each call is in exactly one of the first six."""
+    """Calls by what became of them; a call that ended well is in one of the first six.
+
+    One that was cancelled while it waited is in none, but a call of the provider is always a miss.
+    """
 
     hits: int = 0
     """Answered from what was kept."""
@@ -20,7 +23,7 @@ class Tally:
     shared: int = 0
     """Shared the provider call of an equal request."""
     misses: int = 0
-    """Asked the provider; failures, too."""
+    """Calls of the provider, failed ones too."""
     refreshes: int = 0
     """Asked the provider because the caller wanted a new answer."""
     bypassed: int = 0
@@ -32,9 +35,13 @@ class Tally:
     abandoned: int = 0
     """Provider streams that were ended because all readers had left."""
 
+    def count_miss(self) -> None:
+        """Count a call of the provider."""
+        self.misses += 1
+
     @property
     def lookups(self) -> int:
-        """Calls that looked for an answer."""
+        """Calls that looked for an answer and got one, or asked the provider."""
         return self.hits + self.semantic_hits + self.shared + self.misses
 
     @property

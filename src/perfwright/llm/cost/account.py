@@ -71,14 +71,10 @@ class Account:
         """Set aside what a call can take, or all that is left if that is less."""
         left, most = self.left, claim.most
         taken = Amounts(min(most[0], left[0]), min(most[1], left[1]), min(most[2], left[2]))
-        self.take_over(taken)
-        return taken
-
-    def take_over(self, taken: Amounts) -> None:
-        """Count a hold that was made before."""
         held = self.held
         self.held = Amounts(held[0] + taken[0], held[1] + taken[1], held[2] + taken[2])
         self.holds += 1
+        return taken
 
     def give_back(self, taken: Amounts) -> None:
         """End a hold."""

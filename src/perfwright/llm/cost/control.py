@@ -10,7 +10,7 @@ from perfwright.llm.cost.alerts import Alerts, OnThreshold
 from perfwright.llm.cost.book import CostBook
 from perfwright.llm.cost.budget import Amounts, Budget
 from perfwright.llm.cost.estimator import TokenEstimator
-from perfwright.llm.cost.ledger import Grant, Ledger, Watch
+from perfwright.llm.cost.ledger import Ask, Demand, Grant, Ledger, Watch
 from perfwright.llm.cost.local_ledger import LocalLedger
 from perfwright.llm.cost.needs import Needs
 from perfwright.llm.cost.places import MakeLedger
@@ -163,7 +163,7 @@ class CostControl:
             return Hold(self, call)
         start_s = self._clock.now()
         try:
-            grant = await self.ledger.take(lambda: self._needs.demands(call, covering))
+            grant = await self.ledger.take(self._ask(call, covering))
         except SpendLimitError:
             self._refused += 1
             raise
@@ -171,6 +171,19 @@ class CostControl:
             call.trace.add("budget", start_s, end_s=self._clock.now())
         strict = any(budget.strict for budget in covering)
         return Hold(self, call, grant=grant, max_tokens=self._needs.bound(call) if strict else None)
+
+    def _ask(self, call: Call, covering: Sequence[Budget]) -> Ask:
+        """Return what asks for a call: by its estimate, after a wait by what was learned since."""
+        prompt_tokens: int | None = call.prompt_tokens
+
+        def ask() -> Sequence[Demand]:
+            nonlocal prompt_tokens
+            tokens, prompt_tokens = prompt_tokens, None
+            if tokens is None:
+                tokens = self._estimator.prompt(call.request)
+            return self._needs.demands(call, covering, prompt_tokens=tokens)
+
+        return ask
 
     def end(
         self,

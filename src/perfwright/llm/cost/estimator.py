@@ -8,7 +8,7 @@ from perfwright.llm.cost.sizes import Count, prompt_size, text_tokens
 from perfwright.llm.replies import Usage
 from perfwright.llm.requests import Api, Request
 
-_PRIOR = 0.001  # weight of "as estimated" beside one answer
+_PRIOR_SAID, _PRIOR_FORM = 5e-3, 1e-5  # weight of "as estimated" beside one answer
 _FADE = 0.99  # weight of the answers so far when one comes
 _ODD = 8.0  # an answer so many times off is taken for an accident
 _ALL, _EVERY = 32, 8  # the first answers of a model are all learned from, then every eighth
@@ -50,8 +50,8 @@ class _Prompts:
             self.ratios.add(actual / fitted)
 
     def _solve(self) -> None:
-        xx, mm = self.xx + _PRIOR, self.mm + _PRIOR
-        x, m = self.x + _PRIOR, self.m + _PRIOR
+        xx, mm = self.xx + _PRIOR_SAID, self.mm + _PRIOR_FORM
+        x, m = self.x + _PRIOR_SAID, self.m + _PRIOR_FORM
         determinant = xx * mm - self.xm * self.xm
         self.said = (x * mm - m * self.xm) / determinant
         self.form = (m * xx - x * self.xm) / determinant
@@ -81,21 +81,18 @@ class TokenEstimator:
         return round(tokens * learned.ratios.middle if learned.ratios else tokens)
 
     def prompt_spread(self, model: str) -> tuple[float, float]:
-        """Return by which factor a prompt may be longer than estimated.
-
-        The first is learned; the second is for what is not yet known: above 1 for a new model.
-        """
+        """Return by what factor a prompt is seldom longer than estimated, and hardly ever."""
         learned = self._prompts.get(model)
         if learned is None or not learned.ratios:
             return 1.0, 2.0
         ratios = learned.ratios
-        spread = (2.0 * ratios.largest - ratios.middle) / ratios.middle
-        return spread, 1.5 if len(ratios) < FEW else 1.0
+        few = 1.5 if len(ratios) < FEW else 1.0
+        return ratios.largest / ratios.middle, few * ratios.likely / ratios.middle
 
     def completion(self, request: Request) -> int:
         """Return what to set aside for the answer where nothing else limits it.
 
-        That is what answers so far seldom exceed, or else the caller's bound, or 256 tokens.
+        That is what such answers hardly exceed, or else the caller's bound, or 256 tokens.
         """
         if request.api is Api.EMBEDDINGS:
             return 0
@@ -107,7 +104,7 @@ class TokenEstimator:
         return choices * (most if likely is None else min(most, likely))
 
     def completion_high(self, request: Request) -> int | None:
-        """Return what one answer hardly exceeds, None if there was no such call yet."""
+        """Return what none of many answers side by side exceeds; None if there was none yet."""
         learned = self._completions.get(_kind(request))
         if learned is None:
             return None
@@ -115,7 +112,7 @@ class TokenEstimator:
         return round(max(learned.high, few))
 
     def completion_likely(self, request: Request) -> int | None:
-        """Return what one answer seldom exceeds, None if there was no such call yet."""
+        """Return what one answer hardly exceeds, None if there was no such call yet."""
         learned = self._completions.get(_kind(request))
         return None if learned is None else round(learned.likely)
 

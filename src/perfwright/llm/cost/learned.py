@@ -7,7 +7,6 @@ from collections import deque
 
 _KEPT = 64  # enough for a maximum that about one in sixty exceeds, before what is added to it
 FEW = 8
-BEYOND = 0.25
 
 
 class Window:
@@ -41,17 +40,15 @@ class Window:
 
     @property
     def likely(self) -> float:
-        """What the next one seldom exceeds: half the way from the median beyond the largest.
+        """What the next one hardly exceeds.
 
-        Values that are all equal stay as they are.
+        The largest, and once more its distance from the median: of 64 values of an exponential
+        distribution that is exceeded by one in 2,000, and values that are all equal stay as they
+        are.
         """
-        return self.largest + BEYOND * (self.largest - self.middle)
+        return 2.0 * self.largest - self.middle
 
     @property
     def high(self) -> float:
-        """What the next one hardly exceeds: once more the distance from the median to the largest.
-
-        Of an exponential distribution that is one value in 2,000. Fewer than 8 values say little,
-        so it is then raised in proportion.
-        """
-        return (2.0 * self.largest - self.middle) * max(1.0, FEW / len(self._sorted))
+        """The same, raised in proportion while there are fewer than 8: they say little."""
+        return self.likely * max(1.0, FEW / len(self._sorted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from perfwright.core import Clock, SpendLimitError
@@ -15,6 +16,7 @@ from perfwright.llm.cost.periods import FOREVER, Calendar, Period, period_of
 from perfwright.monitoring import Metric
 
 _MAX_VALUES = 100_000
+_MAX_SHOWN = 1_000
 _OTHER = "other"
 
 
@@ -111,10 +113,10 @@ class LocalLedger:
                 self._watch(Level(purse.budget, purse.value, spent_now, number))
 
     def get_stats(self) -> dict[str, Any]:
-        """Return the state of each budget; of one that is `per` a label, that of each value."""
+        """Return the state of each budget; of one that is `per` a label, of 1,000 values."""
         stats: dict[str, Any] = {}
         for name, purses in self._purses.items():
-            for value, purse in purses.items():
+            for value, purse in islice(purses.items(), _MAX_SHOWN):
                 account = purse.account
                 key = f"{name}[{value}]" if value else name
                 stats[key] = level_stats(

@@ -30,7 +30,7 @@ class Needs:
         self._estimator, self._price_of = estimator, price_of
         self._strict_max_tokens = strict_max_tokens
 
-    def demands(self, call: Call, budgets: Sequence[Budget]) -> list[Demand]:
+    def demands(self, call: Call, budgets: Sequence[Budget], *, prompt_tokens: int) -> list[Demand]:
         """Return what `call` asks of each of the budgets that cover it.
 
         Raises:
@@ -48,7 +48,7 @@ class Needs:
             if budget.strict:
                 claim = strict = strict or self._strict_claim(call, price)
             else:
-                claim = usual = usual or self._claim(call, price)
+                claim = usual = usual or self._claim(call, price, prompt_tokens=prompt_tokens)
             value = "" if budget.per is None else request.labels[budget.per]
             demands.append(Demand(budget, value, _only(budget, claim)))
         return demands
@@ -67,14 +67,14 @@ class Needs:
             return call.completion_tokens
         return median * choices_of(call.request)
 
-    def _claim(self, call: Call, price: Price | None) -> Claim:
+    def _claim(self, call: Call, price: Price | None, *, prompt_tokens: int) -> Claim:
         request = call.request
-        learned, unknown = self._estimator.prompt_spread(request.model)
-        likely = round(call.prompt_tokens * learned)
-        longest = math.ceil(call.prompt_tokens * learned * unknown)
+        seldom, hardly_ever = self._estimator.prompt_spread(request.model)
+        likely = round(prompt_tokens * seldom)
+        longest = math.ceil(prompt_tokens * hardly_ever)
         bound = 0 if request.api is Api.EMBEDDINGS else request.max_completion_tokens
         most = self._estimator.completion_high(request) if bound is None else bound
-        seldom = self._estimator.completion_likely(request)
+        likely_answer = self._estimator.completion_likely(request)
         choices = choices_of(request)
         if most is None:
             top = Amounts(UNLIMITED, UNLIMITED, 1)
@@ -82,13 +82,13 @@ class Needs:
             most *= choices
             pico = price.most_pico(longest, completion_tokens=most) if price else 0
             top = Amounts(pico, longest + most, 1)
-        known = [tokens for tokens in (bound, seldom) if tokens is not None]
+        known = [tokens for tokens in (bound, likely_answer) if tokens is not None]
         alone = choices * min(known, default=_SOME)
         expected = self.expected_completion(call)
         return Claim(
             top,
             _usual(likely, completion=alone, price=price),
-            _usual(call.prompt_tokens, completion=expected, price=price),
+            _usual(prompt_tokens, completion=expected, price=price),
         )
 
     def _strict_claim(self, call: Call, price: Price | None) -> Claim:

@@ -31,7 +31,7 @@ class Row(NamedTuple):
     @property
     def name(self) -> str:
         """Tell it from all others."""
-        return f"{self.budget.name}:{self.period}:{self.value}"
+        return f"{self.period}:{self.budget.name!r}:{self.value}"
 
 
 class Taken(NamedTuple):

@@ -20,10 +20,22 @@ from perfwright.llm.cost.shared_ledger import Answer, Finish, Row
 T = TypeVar("T")
 _KEPT_AFTER_S = 86_400.0  # a period's sums, for calls that end after it
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS spent
-  (row TEXT PRIMARY KEY, pico INTEGER, tokens INTEGER, calls INTEGER, ends REAL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS hold
-  (row TEXT, name TEXT, ends REAL, taken TEXT, expected TEXT, PRIMARY KEY (row, name)) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS account (row TEXT PRIMARY KEY, ends REAL,
+  spent_pico INTEGER, spent_tokens INTEGER, spent_calls INTEGER,
+  held_pico INTEGER, held_tokens INTEGER, held_calls INTEGER, holds INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hold (row TEXT, name TEXT, ends REAL, taken TEXT, expected TEXT,
+  PRIMARY KEY (row, name)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hold_ends ON hold (row, ends)
+"""
+_ADD = """
+INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET
+  spent_pico = spent_pico + excluded.spent_pico,
+  spent_tokens = spent_tokens + excluded.spent_tokens,
+  spent_calls = spent_calls + excluded.spent_calls,
+  held_pico = held_pico + excluded.held_pico,
+  held_tokens = held_tokens + excluded.held_tokens,
+  held_calls = held_calls + excluded.held_calls,
+  holds = holds + excluded.holds
 """
 
 
@@ -48,9 +60,10 @@ class SqliteStore:
             rulings = [a.judge(claim) for a, claim in zip(accounts, claims, strict=True)]
             if all(ruling is Ruling.GO for ruling in rulings):
                 for row, account, claim in zip(rows, accounts, claims, strict=True):
-                    taken = json.dumps(account.hold(claim))
-                    values = row.name, hold, now_s + ttl_s, taken, json.dumps(claim.expected)
+                    taken, expected = account.hold(claim), json.dumps(claim.expected)
+                    values = row.name, hold, now_s + ttl_s, json.dumps(taken), expected
                     db.execute("INSERT INTO hold VALUES (?, ?, ?, ?, ?)", values)
+                    _add(db, row, held=taken, holds=1)
             return [Answer(r, a.unspent) for r, a in zip(rulings, accounts, strict=True)]
 
         return await self._do(step)
@@ -60,15 +73,12 @@ class SqliteStore:
 
         def step(db: sqlite3.Connection) -> list[Amounts]:
             for row, hold, expected in done.taken:
-                ended = db.execute(
-                    "DELETE FROM hold WHERE row = ? AND name = ?", (row.name, hold)
-                ).rowcount
-                if not ended:  # it has ended by itself, and that was booked
-                    _add(db, row, amounts=expected, sign=-1)
+                if _end_hold(db, row, name=hold) is None:  # by itself, and that was booked
+                    _add(db, row, spent=_negative(expected))
             rows = [*(taken.row for taken in done.taken), *done.charged]
             for row in rows:
-                _add(db, row, amounts=done.actual or NOTHING)
-            return [_spent(db, row) for row in rows]
+                _add(db, row, spent=done.actual or NOTHING)
+            return [_read(db, row).spent for row in rows]
 
         return await self._do(step)
 
@@ -124,38 +134,50 @@ class SqliteStore:
         db.execute("PRAGMA synchronous = NORMAL")
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        db.execute("DELETE FROM spent WHERE ends < ?", (self._calendar.now() - _KEPT_AFTER_S,))
+        db.execute("DELETE FROM account WHERE ends < ?", (self._calendar.now() - _KEPT_AFTER_S,))
+        db.execute("DELETE FROM hold WHERE row NOT IN (SELECT row FROM account)")
         return db
 
 
 def _load(db: sqlite3.Connection, row: Row, *, now_s: float) -> Account:
     """Read a row; calls of processes that have died were made, and are paid for."""
-    held = db.execute("SELECT name, ends, taken, expected FROM hold WHERE row = ?", (row.name,))
-    alive = []
-    for name, ends_s, taken, expected in held.fetchall():
-        if ends_s > now_s:
-            alive.append(Amounts(*json.loads(taken)))
-        else:
-            db.execute("DELETE FROM hold WHERE row = ? AND name = ?", (row.name, name))
-            _add(db, row, amounts=Amounts(*json.loads(expected)))
-    account = Account(row.budget.limits, spent=_spent(db, row))
-    for amounts in alive:
-        account.take_over(amounts)
+    late = "SELECT name FROM hold WHERE row = ? AND ends <= ?"
+    for (name,) in db.execute(late, (row.name, now_s)).fetchall():
+        _add(db, row, spent=_end_hold(db, row, name=name) or NOTHING)
+    return _read(db, row)
+
+
+def _read(db: sqlite3.Connection, row: Row) -> Account:
+    account = Account(row.budget.limits)
+    found = db.execute("SELECT * FROM account WHERE row = ?", (row.name,)).fetchone()
+    if found is not None:
+        account.spent, account.held = Amounts(*found[2:5]), Amounts(*found[5:8])
+        account.holds = found[8]
     return account
 
 
-def _spent(db: sqlite3.Connection, row: Row) -> Amounts:
-    found = db.execute(
-        "SELECT pico, tokens, calls FROM spent WHERE row = ?", (row.name,)
-    ).fetchone()
-    return Amounts(*found) if found else NOTHING
+def _end_hold(db: sqlite3.Connection, row: Row, *, name: str) -> Amounts | None:
+    """Take a hold away and return what its call was expected to take, None if it is not there."""
+    which = "FROM hold WHERE row = ? AND name = ?"
+    found = db.execute(f"SELECT taken, expected {which}", (row.name, name)).fetchone()
+    if found is None:
+        return None
+    db.execute(f"DELETE {which}", (row.name, name))
+    _add(db, row, held=_negative(Amounts(*json.loads(found[0]))), holds=-1)
+    return Amounts(*json.loads(found[1]))
 
 
-def _add(db: sqlite3.Connection, row: Row, *, amounts: Amounts, sign: int = 1) -> None:
+def _add(
+    db: sqlite3.Connection,
+    row: Row,
+    *,
+    spent: Amounts = NOTHING,
+    held: Amounts = NOTHING,
+    holds: int = 0,
+) -> None:
     ends_s = None if math.isinf(row.ends_s) else row.ends_s
-    db.execute(
-        "INSERT INTO spent VALUES (?, ?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET "
-        "pico = pico + excluded.pico, tokens = tokens + excluded.tokens, "
-        "calls = calls + excluded.calls",
-        (row.name, *(sign * amount for amount in amounts), ends_s),
-    )
+    db.execute(_ADD, (row.name, ends_s, *spent, *held, holds))
+
+
+def _negative(amounts: Amounts) -> Amounts:
+    return Amounts(*(-amount for amount in amounts))

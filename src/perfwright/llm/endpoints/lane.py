@@ -99,6 +99,11 @@ class Lane:
         return self.breaker.state is not BreakerState.CLOSED
 
     @property
+    def is_limited(self) -> bool:
+        """A limit is known, or it has refused something."""
+        return not self.allowance.learner.ventures
+
+    @property
     def waiting(self) -> int:
         """Calls in the line."""
         return len(self._line)
@@ -126,9 +131,9 @@ class Lane:
 
     # --- going in
 
-    def try_enter(self, tokens: float, now_s: float) -> Ticket | None:
-        """Let a request through if it can go at once; it does not overtake those that wait."""
-        if self._line:
+    def try_enter(self, tokens: float, now_s: float, *, ahead: bool = False) -> Ticket | None:
+        """Let a request through if it can go at once; it only overtakes those that wait if told."""
+        if self._line and not ahead:
             return None
         admitted = self._admit(tokens, now_s)
         return admitted if isinstance(admitted, Ticket) else None
@@ -193,6 +198,9 @@ class Lane:
                 ticket = await waiter.future
             served = True
         except TimeoutError:
+            if self.is_down:
+                retry_after_s = self.breaker.retry_after_s(self._clock.now())
+                raise BreakerOpenError(name=self.name, retry_after_s=retry_after_s) from None
             raise LimitTimeoutError(
                 limit=self.name, timeout_s=timeout_s or 0.0, wait_s=None
             ) from None

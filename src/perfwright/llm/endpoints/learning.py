@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from perfwright.limits import Rate
 
-_FIRST_PER_S = 50.0
+_FIRST_PER_S = 100.0
 _FIRST_AT_ONCE = 5.0
-_START_GAIN = 2.8
-"""Per second and request: while nothing was refused, the rate doubles every quarter of a second."""
+_START_GAIN = 4.6
+"""Per second and request: while nothing was refused, the rate doubles every 0.15 s."""
 _UNLIMITED_PER_S = 10_000.0
 _SEEK_GAIN = 1.0
 """The same after one refusal, when the rate is a guess: it doubles in 0.7 s."""
@@ -32,15 +32,17 @@ _KEPT = 1_024
 """Requests remembered; a fit takes about 1 ms for each thousand."""
 _EPISODES = 4
 _ROUNDS = 12
-_GOOD_ENOUGH = 1.0
+_GOOD_ENOUGH = 0.35
 """A fit that one request more or less would change by a larger share says nothing."""
 _STEADY_S = 8.0
 _PAUSES = 20.0
 """After a fit it takes at most so long, and so many pauses, to get back to the fitted rate; less
 where the fit is from a shorter time, since it is then worth less than the next one."""
+_WORTH = 8.0
+"""Pauses that a good fit is kept for at least: the next one costs a pause."""
 
 _DOUBTFUL = 0.3
-"""Error of a fit that says the rate is less than half of what it was: the rate is only halved."""
+"""Error of a fit that contradicts the one before: the rate falls a little, then rises quickly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class RateLearner:
         self._known_s = -math.inf
         self._base: float | None = None
         self._fitted = False
+        self._gain = 2.0 * _SEEK_GAIN
         self._last_fit_per_s = 0.0
         self._error_ratio = 0.0
         self._steady_s = _STEADY_S
@@ -109,8 +112,9 @@ class RateLearner:
                 return None
             return Rate(per_s, max(_FIRST_AT_ONCE, per_s * 0.02))
         per_s = self._base * self._growth() if self._fitted else self._sought()
-        most = 1.0 if self.burst is None else 0.8 * self.burst - 1.0
-        burst = max(1.0 + _TIMER_S * per_s, min(most, _LONGEST_BURST_S * per_s))
+        known = 2.0 if self.burst is None else self.burst
+        least = 1.0 + _TIMER_S * per_s if known >= 2.0 else 1.0
+        burst = max(least, min(0.8 * known - 1.0, _LONGEST_BURST_S * per_s))
         return Rate(per_s if self.ceiling is None else min(per_s, self.ceiling.per_s), burst)
 
     def told(self, ceiling: Rate) -> None:
@@ -124,8 +128,13 @@ class RateLearner:
         """Something was refused."""
         return self._base is not None
 
+    @property
+    def ventures(self) -> bool:
+        """Nothing is known of a limit, and nothing was refused; it only begins gently."""
+        return self._ventures and self._base is None and self.ceiling is None
+
     def _sought(self) -> float:
-        return (self._base or 0.0) + _SEEK_GAIN * self._since
+        return (self._base or 0.0) + self._gain * self._since
 
     def _growth(self) -> float:
         """A little below the fitted rate at first, at it in good time, then ever faster above."""
@@ -138,18 +147,25 @@ class RateLearner:
         """Draw the conclusion from an episode."""
         del self._episodes_s[:-_EPISODES]
         fit = self._fit()
-        if fit is not None and fit.per_s < 0.5 * self._last_fit_per_s:
-            self._base = self._last_fit_per_s = 0.5 * self._last_fit_per_s
+        if fit is not None and self._is_doubtful(fit):
+            self._base = max(fit.per_s, 0.7 * self._last_fit_per_s)
             self._error_ratio = _DOUBTFUL
         elif fit is not None:
             self._fitted = True
             self._base = self._last_fit_per_s = fit.per_s
             self.burst, self._error_ratio = fit.size, fit.error_ratio
+            worth_s = _WORTH * pause_s * max(0.0, 1.0 - 5.0 * fit.error_ratio)
             longest_s = _STEADY_S + _PAUSES * pause_s
-            self._steady_s = min(longest_s, max(fit.span_s, 2.0 / fit.per_s))
+            self._steady_s = min(longest_s, max(fit.span_s, 2.0 / fit.per_s, worth_s))
         else:
             self._base = self._guess()
             self._fitted = False
+            self._gain *= 0.5  # the slower it rises, the more a refusal tells
+
+    def _is_doubtful(self, fit: Fit) -> bool:
+        """A large bucket that hardly fills can explain a few refusals of a small one that does."""
+        grown = self.burst is not None and fit.size > 3.0 * self.burst + 5.0
+        return grown or fit.per_s < 0.5 * self._last_fit_per_s
 
     def _fit(self) -> Fit | None:
         size = None
@@ -191,9 +207,10 @@ def fitted(
     """
     if not sent_s or (size is None and len(refused_s) < 2):
         return None
+    sent_s = sent_s[: max(1, bisect.bisect_left(sent_s, refused_s[-1]))]
     start_s = sent_s[0] if size is not None else refused_s[0]
     span_s = refused_s[-1] - start_s
-    accepted = bisect.bisect_left(sent_s, refused_s[-1]) - bisect.bisect_left(sent_s, start_s)
+    accepted = len(sent_s) - bisect.bisect_left(sent_s, start_s)
     if accepted < 1 or span_s <= 0.0:
         return None
 

@@ -26,6 +26,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 _TIMER_S = 0.001
 """Timers may be early by so much."""
+_ASK_AGAIN_S = 0.05
+"""A second request that cannot go yet, since an unknown endpoint is tried gently, may go then."""
 _HURRIED_RATIO = 0.5
 """A request with less than this share of the call's time left says little if it is not answered."""
 
@@ -82,7 +84,9 @@ class Trip:
         while True:
             ticket, waited = await self._enter()
             try:
-                answer = await self._attempt(once, ticket, hedge=not waited, discard=discard)
+                answer = await self._attempt(
+                    once, ticket, hedge=not (waited and self.lane.is_limited), discard=discard
+                )
             except ProviderError as error:
                 await self._after(error)
             else:
@@ -208,16 +212,16 @@ class Trip:
             self._hedged = race.won
             self._shared.hedges_won += race.won
 
-    def _second(self, once: Once[T], request: Request) -> Coroutine[Any, Any, T] | None:
+    def _second(self, once: Once[T], request: Request) -> Coroutine[Any, Any, T] | float | None:
         """Return a second request, if the budget has one and the endpoint takes it at once."""
         now_s, lane, budget = self._shared.clock.now(), self.lane, self._shared.hedge_budget
         timeout_s = self._deadline_s - now_s
         if lane.is_down or lane.shared is not None or timeout_s <= 0.0 or not budget.take():
             return None
-        ticket = lane.try_enter(self._tokens, now_s)
+        ticket = lane.try_enter(self._tokens, now_s, ahead=not lane.is_limited)
         if ticket is None:
             budget.give_back()
-            return None
+            return None if lane.is_limited else _ASK_AGAIN_S
         ticket.hurried = True
         self._shared.hedges += 1
         self._attempts += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from perfwright.batching import Priority
+from perfwright.llm.caching import CacheMode
 from perfwright.llm.gateway.keys import LABEL
 from perfwright.llm.gateway.problems import Problem
 from perfwright.llm.gateway.settings import is_loopback
@@ -15,7 +16,7 @@ LABELS_HEADER = "x-perfwright-labels"
 PRIORITY_HEADER = "x-perfwright-priority"
 TIMEOUT_HEADER = "x-perfwright-timeout-s"
 CACHE_HEADER = "x-perfwright-cache"
-_CACHE_MODES = ("use", "refresh", "bypass")
+_CACHE_MODES: dict[str, CacheMode] = {"use": "use", "refresh": "refresh", "bypass": "bypass"}
 _MAX_LABELS = 8
 _MAX_LABEL_CHARACTERS = 64
 _LONGEST_S = 86_400.0
@@ -28,7 +29,7 @@ class Wishes:
     labels: Mapping[str, str]
     priority: Priority = Priority.NORMAL
     timeout_s: float | None = None
-    cache: str = "use"
+    cache: CacheMode = "use"
 
 
 def secret_of(headers: Mapping[str, str]) -> str | None:
@@ -77,8 +78,8 @@ def wishes_of(headers: Mapping[str, str], *, key: str | None) -> Wishes | Proble
         return _bad(
             f"{TIMEOUT_HEADER} must be a number of seconds, above 0, at most {_LONGEST_S:g}"
         )
-    cache = headers.get(CACHE_HEADER, "use")
-    if cache not in _CACHE_MODES:
+    cache = _CACHE_MODES.get(headers.get(CACHE_HEADER, "use"))
+    if cache is None:
         return _bad(f"{CACHE_HEADER} must be one of {', '.join(_CACHE_MODES)}")
     if key is not None:
         labels[LABEL] = key

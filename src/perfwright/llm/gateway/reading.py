@@ -23,7 +23,8 @@ async def read_body(request: web.BaseRequest, *, settings: GatewaySettings) -> b
         return too_large(limit_bytes)
     try:
         if request.content.is_eof():  # it came with its headers, as most do
-            return await request.read()
+            raw = request.content.read_nowait()
+            return raw if len(raw) <= limit_bytes else too_large(limit_bytes)
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await _ask_for_it(request)
         async with asyncio.timeout(settings.body_timeout_s):

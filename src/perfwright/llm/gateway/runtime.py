@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
+from perfwright.llm.caching import CacheMode
 from perfwright.llm.replies import Completion, Piece
 from perfwright.llm.requests import Request
 from perfwright.llm.tracing import CallTrace
@@ -40,10 +41,10 @@ class PieceStream(Protocol):
 class Runtime(Protocol):
     """The pipeline: `OptimizedLLMAdapter`, or what stands in for it in tests."""
 
-    async def send(self, request: Request, *, cache: str = "use") -> Completion:
+    async def send(self, request: Request, *, cache: CacheMode = "use") -> Completion:
         """Return the whole answer."""
 
-    async def open(self, request: Request, *, cache: str = "use") -> PieceStream:
+    async def open(self, request: Request, *, cache: CacheMode = "use") -> PieceStream:
         """Return the answer in pieces."""
 
     def models(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from perfwright.core import Clock
+from perfwright.llm.caching import CacheMode
 from perfwright.llm.gateway import answers
 from perfwright.llm.gateway.access import AccessLog, Seen
 from perfwright.llm.gateway.bodies import decode, refuse_content_type
@@ -186,7 +187,7 @@ class Gateway:
         return body if isinstance(body, Problem) else (raw, body)
 
     async def _stream(
-        self, request: web.BaseRequest, seen: Seen, *, asked: Request, cache: str
+        self, request: web.BaseRequest, seen: Seen, *, asked: Request, cache: CacheMode
     ) -> web.StreamResponse:
         stream: PieceStream = await self._runtime.open(asked, cache=cache)
         async with aclosing(stream):

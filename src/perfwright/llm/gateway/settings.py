@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from perfwright.core import ConfigError
 
@@ -53,6 +54,7 @@ class GatewaySettings:
         return is_loopback(self.host)
 
 
+@lru_cache(maxsize=256)  # asked for each request of a gateway without keys
 def is_loopback(host: str) -> bool:
     """Tell a name or address of this machine alone; an empty host means every interface."""
     host = host.strip("[]").partition("%")[0].lower().removesuffix(".")

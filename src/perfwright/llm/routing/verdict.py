@@ -161,13 +161,14 @@ def _threshold_for_loss(order: Sequence[Scored], *, max_loss: float, caution: fl
     """
     lost = squares = 0.0
     threshold = order[0].predicted
-    for place, one in enumerate(order):
+    above = [*(one.predicted for one in order[1:]), inf]
+    for one, following in zip(order, above, strict=True):
         lost += one.gain
         squares += one.gain * one.gain
         error = standard_error(total=lost, squares=squares, count=len(order))
-        if lost / len(order) + caution * error <= max_loss:
-            following = place + 1
-            threshold = order[following].predicted if following < len(order) else inf
+        # Equal predictions lie on one side of any threshold.
+        if following > one.predicted and lost / len(order) + caution * error <= max_loss:
+            threshold = following
     return threshold
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from perfwright.core import ProviderError
 from perfwright.llm.replies import Usage
-from perfwright.llm.requests import Request
-from perfwright.llm.tracing import CallTrace
+from perfwright.llm.requests import Api, Request
+from perfwright.llm.tracing import CallTrace, Stage
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -57,7 +57,9 @@ class Facts:
     @property
     def provider(self) -> str:
         """Whose form the endpoint speaks."""
-        return str(self._facts.get("provider") or "openai")
+        request = self.request
+        in_anthropics_form = request is not None and request.api is Api.MESSAGES
+        return str(self._facts.get("provider") or ("anthropic" if in_anthropics_form else "openai"))
 
     @property
     def endpoint(self) -> str:
@@ -107,3 +109,8 @@ class Facts:
         if isinstance(error, ProviderError) and (error.code or error.status):
             return error.code or str(error.status)
         return type(error).__name__
+
+
+def has_failed(stage: Stage) -> bool:
+    """Return whether an attempt got no good answer; other stages do not fail by themselves."""
+    return stage.name == "attempt" and stage.facts.get("status") != 200

@@ -14,7 +14,7 @@ from perfwright.llm.telemetry.conventions import (
     of_runtime,
     wants_latest,
 )
-from perfwright.llm.telemetry.facts import Facts
+from perfwright.llm.telemetry.facts import Facts, has_failed
 from perfwright.llm.tracing import CallTrace, Stage
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class GenAISpans:
             attributes=_flat(stage.facts),
             start_time=_nanoseconds(stage.start_s + offset_s),
         )
-        if "error" in stage.facts:
+        if has_failed(stage):
             child.set_status(self._api.Status(self._api.StatusCode.ERROR))
         child.end(_nanoseconds(stage.end_s + offset_s))
 

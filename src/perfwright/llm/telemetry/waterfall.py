@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perfwright.llm.telemetry.facts import Facts
+from perfwright.llm.telemetry.facts import Facts, has_failed
 from perfwright.llm.tracing import CallTrace, Stage
 
 _WIDTH = 40
@@ -40,8 +40,10 @@ def _line(stage: Stage, *, trace: CallTrace, names: int) -> str:
     first = min(int(_WIDTH * max(stage.start_s - trace.start_s, 0.0) / span_s), _WIDTH - 1)
     length = max(min(round(_WIDTH * stage.seconds / span_s), _WIDTH - first), 1)
     bar = f"{' ' * first}{'█' * length}".ljust(_WIDTH)
-    known = " ".join(f"{name}={value}" for name, value in stage.facts.items() if value is not None)
-    return f"  {stage.name:<{names}}  |{bar}|  {_seconds(stage.seconds):>9}  {known}".rstrip()
+    facts = stage.facts.items()
+    known = [f"{name}={value}" for name, value in facts if value is not None and value is not False]
+    words = " ".join(["FAILED", *known] if has_failed(stage) else known)
+    return f"  {stage.name:<{names}}  |{bar}|  {_seconds(stage.seconds):>9}  {words}".rstrip()
 
 
 def _seconds(seconds: float) -> str:

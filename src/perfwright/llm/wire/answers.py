@@ -54,7 +54,8 @@ def reply_of(
         error = failed_inside(payload, headers=headers, endpoint=endpoint)
         if error is not None:
             raise error
-        problem = f"its answer has no {needed!r}, which the format wants"
+        what = f"{needed!r} with a message" if is_chat else repr(needed)
+        problem = f"its answer has no {what}, which the format wants"
         raise bad_answer(problem, headers=headers, endpoint=endpoint)
     raw: bytes | None = data
     if came is not api:
@@ -70,7 +71,8 @@ def spoken(api: Api, *, form: Form) -> Api:
 
 
 def _has_choice(choices: list[Any]) -> bool:
-    return bool(choices) and isinstance(choices[0], dict)
+    first = choices[0] if choices else None
+    return isinstance(first, dict) and isinstance(first.get("message"), dict)
 
 
 def _translated(
@@ -80,3 +82,6 @@ def _translated(
         return chat_from_message(payload) if came is Api.MESSAGES else message_from_chat(payload)
     except UntranslatableError as error:
         raise bad_answer(str(error), headers=headers, endpoint=endpoint) from error
+    except (AttributeError, TypeError) as error:  # a list for an object, a number for a text
+        problem = "its answer is not what the format says"
+        raise bad_answer(problem, headers=headers, endpoint=endpoint) from error

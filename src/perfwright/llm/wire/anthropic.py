@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from perfwright.llm.wire.anthropic_parts import UntranslatableError, blocks_of, text_blocks
+from perfwright.llm.wire.usage import count_of
 
 MAX_TOKENS = 4_096  # the form wants a bound and chat has none by default; every model allows this
 THINKING_TOKENS = {"minimal": 1_024, "low": 1_024, "medium": 4_096, "high": 16_384}
@@ -122,10 +123,10 @@ def finish_reason(stop_reason: str | None) -> str | None:
 
 def chat_usage(counted: Mapping[str, Any]) -> dict[str, Any]:
     """Return Anthropic's count in chat's terms: the prompt is all of it, cached or not."""
-    read = counted.get("cache_read_input_tokens") or 0
-    written = counted.get("cache_creation_input_tokens") or 0
-    asked = (counted.get("input_tokens") or 0) + read + written
-    answered = counted.get("output_tokens") or 0
+    read = count_of(counted.get("cache_read_input_tokens"))
+    written = count_of(counted.get("cache_creation_input_tokens"))
+    asked = count_of(counted.get("input_tokens")) + read + written
+    answered = count_of(counted.get("output_tokens"))
     usage: dict[str, Any] = {
         "prompt_tokens": asked,
         "completion_tokens": answered,

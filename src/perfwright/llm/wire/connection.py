@@ -94,6 +94,8 @@ class Connection(asyncio.Protocol):
         """
         if self._error is not None:
             raise self._error
+        if self.is_lost or self._parser is None:
+            raise CutOffError("the connection was let go", is_begun=True)
         self._needs_all = needs_all
         if self._is_paused:
             self._is_paused = False

@@ -1,6 +1,6 @@
 """Anthropic's requests in the form of chat, and chat's answers in the form of its messages: pure.
 
-The reverse of `anthropic`: a program that speaks Anthropic's form reaches OpenAI-compatible servers.
+The reverse of `anthropic`: programs that speak Anthropic's form reach OpenAI-compatible servers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from perfwright.llm.wire.anthropic_parts import UntranslatableError
+from perfwright.llm.wire.usage import count_of
 
 STOP_REASONS = {
     "stop": "end_turn",
@@ -74,12 +75,13 @@ def stop_reason(finish_reason: str | None) -> str | None:
 def message_usage(counted: Mapping[str, Any]) -> dict[str, int]:
     """Return chat's count in Anthropic's terms: the prompt without what its cache had."""
     details = counted.get("prompt_tokens_details") or {}
-    read, written = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0
+    read = count_of(details.get("cached_tokens"))
+    written = count_of(details.get("cache_write_tokens"))
     return {
-        "input_tokens": max(0, (counted.get("prompt_tokens") or 0) - read - written),
+        "input_tokens": max(0, count_of(counted.get("prompt_tokens")) - read - written),
         "cache_read_input_tokens": read,
         "cache_creation_input_tokens": written,
-        "output_tokens": counted.get("completion_tokens") or 0,
+        "output_tokens": count_of(counted.get("completion_tokens")),
     }
 
 

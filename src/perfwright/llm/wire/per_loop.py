@@ -32,8 +32,8 @@ class LoopPools:
             return latest[1]
         held = self._by_loop.get(loop)
         if held is None:
-            for ended in [known for known in self._by_loop if known.is_closed()]:
-                del self._by_loop[ended]
+            for ended in [known for known in list(self._by_loop) if known.is_closed()]:
+                self._by_loop.pop(ended, None)  # another thread may be at it
             held = self._by_loop[loop] = _Held(self._make())
             await anext(held.until_closed)
         self._latest = (loop, held.pool)

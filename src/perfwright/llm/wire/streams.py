@@ -99,15 +99,19 @@ class EventStream:
             ProviderError: If there should be more.
         """
         decoder = self._decoder
+        now_s = asyncio.get_running_loop().time()
+        # The reader's own time does not count: an old deadline says nothing about the provider.
+        until_s = self._deadline_s if self._deadline_s > now_s else now_s + self._timeout_s
+        self._deadline_s = 0.0
         try:
-            async with asyncio.timeout_at(self._deadline_s):
+            async with asyncio.timeout_at(until_s):
                 while not self._ready and not self._is_over:
                     await self._read()
         except TimeoutError as error:
-            await self._body.aclose()
             text = f"no piece of its stream came for {self._timeout_s:g} s"
-            raise ProviderTimeoutError(endpoint=self._endpoint, problem=text) from error
-        self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
+            decoder.failure = ProviderTimeoutError(endpoint=self._endpoint, problem=text)
+            decoder.failure.__cause__ = error
+            self._is_over = True
         if not self._ready:
             await self._let_go()
             if decoder.failure is not None:

@@ -34,36 +34,43 @@ def _nested(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def count_of(value: Any) -> int:
+    """Return a number of tokens as a whole number; 0 for what is none."""
+    if type(value) is int:
+        return max(0, value)
+    return int(value) if isinstance(value, float) and value > 0 else 0
+
+
 def _openai_usage(counted: Mapping[str, Any]) -> Usage:
     """Chat and embeddings say prompt and completion, Responses input and output."""
     get = counted.get
     asked = get("prompt_tokens_details") or get("input_tokens_details")
     answered = get("completion_tokens_details") or get("output_tokens_details")
-    cached = written = reasoning = 0
+    cached = written = reasoning = None
     if isinstance(asked, dict):
-        cached = asked.get("cached_tokens") or 0
-        written = asked.get("cache_write_tokens") or asked.get("cache_creation_tokens") or 0
+        cached = asked.get("cached_tokens")
+        written = asked.get("cache_write_tokens") or asked.get("cache_creation_tokens")
     if isinstance(answered, dict):
-        reasoning = answered.get("reasoning_tokens") or 0
+        reasoning = answered.get("reasoning_tokens")
     return Usage(
-        prompt_tokens=get("prompt_tokens") or get("input_tokens") or 0,
-        cached_tokens=cached or get("prompt_cache_hit_tokens") or 0,
-        cache_write_tokens=written,
-        completion_tokens=get("completion_tokens") or get("output_tokens") or 0,
-        reasoning_tokens=reasoning,
+        prompt_tokens=count_of(get("prompt_tokens") or get("input_tokens")),
+        cached_tokens=count_of(cached or get("prompt_cache_hit_tokens")),
+        cache_write_tokens=count_of(written),
+        completion_tokens=count_of(get("completion_tokens") or get("output_tokens")),
+        reasoning_tokens=count_of(reasoning),
     )
 
 
 def _messages_usage(counted: Mapping[str, Any]) -> Usage:
     """Anthropic's `input_tokens` leave out what was read from its cache or written to it."""
-    read = counted.get("cache_read_input_tokens") or 0
-    written = counted.get("cache_creation_input_tokens") or 0
+    read = count_of(counted.get("cache_read_input_tokens"))
+    written = count_of(counted.get("cache_creation_input_tokens"))
     details = counted.get("output_tokens_details")
-    thinking = details.get("thinking_tokens") if isinstance(details, dict) else 0
+    thinking = details.get("thinking_tokens") if isinstance(details, dict) else None
     return Usage(
-        prompt_tokens=(counted.get("input_tokens") or 0) + read + written,
+        prompt_tokens=count_of(counted.get("input_tokens")) + read + written,
         cached_tokens=read,
         cache_write_tokens=written,
-        completion_tokens=counted.get("output_tokens") or 0,
-        reasoning_tokens=thinking or 0,
+        completion_tokens=count_of(counted.get("output_tokens")),
+        reasoning_tokens=count_of(thinking),
     )
