@@ -19,6 +19,7 @@ demo: $(READY) ## Seed the demo shop, optimize its database, show before and aft
 test: $(READY) ## Run the test suite
 	scripts/install_postgresql.sh
 	scripts/install_redis.sh
+	scripts/install_local_model.sh
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## Check format, style, types and import contracts

@@ -130,8 +130,8 @@ def cpu(load: Load, entries: Sequence[Entry], *, rounds: int) -> dict[str, list[
                 provider.reset_counts()
                 details = {"count": count, "in_flight": load.in_flight, "prefix": prefix}
                 found[entry.title].append(asked[entry.title].do("calls", **details)["cpu_us"])
-                if (answered := provider.counts()["answered"]) != count:
-                    raise RuntimeError(f"{entry.title}: {answered} of {count} calls were made")
+                if (seen := provider.counts()["distinct_prompts"]) != count:
+                    raise RuntimeError(f"{entry.title}: {seen} of {count} prompts were asked")
     return found
 
 

@@ -322,3 +322,17 @@ def test_a_batch_grouped_by_prefix_returns_in_the_callers_order(
 
     grouped, plain = run(work, provider)
     assert [answer.text for answer in grouped] == [answer.text for answer in plain]
+
+
+def test_a_deferred_batch_is_booked_at_half_the_price(provider: SimulatedProvider) -> None:
+    questions = [f"question {number}" for number in range(5)]
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        deferred = await adapter.deferred_batch(questions)
+        spent = adapter.get_stats()["cost_usd"]
+        direct = await adapter.batch_complete(questions)
+        return deferred, spent, direct, adapter.get_stats()["cost_usd"] - spent
+
+    deferred, spent, direct, direct_usd = run(work, provider)
+    assert [answer.text for answer in deferred] == [answer.text for answer in direct]
+    assert spent == pytest.approx(direct_usd / 2)

@@ -115,10 +115,11 @@ async def test_a_caller_that_leaves_frees_the_provider(tmp_path: Path) -> None:
         assert provider.counts()["aborted"] == 1
 
 
+@pytest.mark.parametrize("one_call_each", [False, True], ids=["kept", "new"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 @in_loop
 async def test_sigterm_under_load_loses_no_call_that_was_accepted(
-    workers: str, tmp_path: Path
+    workers: str, one_call_each: bool, tmp_path: Path
 ) -> None:
     lost: list[str] = []
     done = 0
@@ -127,7 +128,8 @@ async def test_sigterm_under_load_loses_no_call_that_was_accepted(
 
         async def caller(number: int) -> None:
             nonlocal done
-            async with aiohttp.ClientSession() as client:
+            connector = aiohttp.TCPConnector(force_close=one_call_each)
+            async with aiohttp.ClientSession(connector=connector) as client:
                 for turn in range(1_000):
                     try:
                         status, _ = await ask(client, running.url, number=1_000 * number + turn)

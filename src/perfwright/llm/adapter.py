@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from perfwright.batching import Priority
 from perfwright.core import Clock, ConfigError, SystemClock
-from perfwright.limits import Rate
+from perfwright.llm.building import Messages, conversation_of, endpoint_of, transport_maker
 from perfwright.llm.calling import Caller
 from perfwright.llm.cost import Budget, CostControl, Price, Prices
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
@@ -22,21 +22,16 @@ from perfwright.llm.requests import Api, Request
 from perfwright.llm.streaming import CompletionStream
 from perfwright.llm.tracing import TraceSink
 from perfwright.llm.transport import Transport
-from perfwright.llm.wire import HttpTransport
 from perfwright.monitoring import Metric
 
 if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
-    from perfwright.llm.bulk import EmbeddingQueue, Progress
+    from perfwright.llm.bulk import DeferredBatch, EmbeddingQueue, Progress
     from perfwright.llm.caching import CacheMode, SemanticCache
     from perfwright.llm.routing import ModelChooser
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _CACHE_SIZE = 10_000
-_BURST_S = 0.1
-"""A declared rate lets through at once what it brings in so long: providers keep to seconds."""
-
-Messages = str | Sequence[Mapping[str, Any]]
+_USUAL_PER_S = 10.0
 
 
 class OptimizedLLMAdapter:
@@ -104,7 +99,7 @@ class OptimizedLLMAdapter:
         self._model = model or os.environ.get("PERFWRIGHT_LLM_MODEL", "")
         self._labels = dict(labels or {})
         self._endpoints = tuple(endpoints) or (
-            _endpoint(
+            endpoint_of(
                 base_url,
                 api_key=api_key,
                 per_second=max_requests_per_second,
@@ -128,7 +123,7 @@ class OptimizedLLMAdapter:
             clock=clock,
             rng=rng,
             redis_client=redis_client,
-            make_transport=_transport_maker(clock),
+            make_transport=transport_maker(clock),
         )
         if not isinstance(prices, Prices):
             prices = Prices(prices or {})
@@ -156,10 +151,12 @@ class OptimizedLLMAdapter:
             cache=completions,
             router=router,
             sinks=trace_sinks,
+            forms={each.name: each.form for each in self._endpoints},
             clock=clock,
             rng=rng,
         )
         self._embeddings: EmbeddingQueue | None = None
+        self._deferred: DeferredBatch | None = None
 
     # --- Lifetime ---------------------------------------------------------------------------------
 
@@ -324,6 +321,52 @@ class OptimizedLLMAdapter:
         )
         return results if plan is None else plan.restored(results)
 
+    async def deferred_batch(
+        self,
+        conversations: Iterable[Messages],
+        *,
+        deadline_s: float | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+        job: Path | str | None = None,
+        **params: Any,
+    ) -> list[Any]:
+        """Return the answers to many conversations, at half the price if there is time for it.
+
+        The provider's batch interface of the first endpoint is used if it answers before
+        `deadline_s`, as far as is known; what is not done when time gets short is called directly.
+
+        Args:
+            conversations: Each as for `complete`.
+            deadline_s: Seconds from now; None: there is no hurry.
+            on_progress: As for `batch_complete`.
+            job: As for `batch_complete`; it also knows the batches that the provider works on.
+            **params: As for `complete`.
+
+        Returns:
+            Answers in the callers' order; in the place of one that failed, its error.
+
+        Raises:
+            JobError: If the job file is of another job, or cannot be used.
+        """
+        if self._deferred is None:
+            from perfwright.llm.bulk import DeferredBatch
+
+            first = self._endpoints[0]
+            self._deferred = DeferredBatch(
+                self.send,
+                base_url=first.base_url,
+                api_key=first.api_key,
+                form=first.form,
+                name=first.name,
+                book=self._costs.charge,
+                direct_per_s=first.requests.per_s if first.requests else _USUAL_PER_S,
+                clock=self._clock,
+            )
+        requests = [self._chat(each, timeout_s=math.inf, **params) for each in conversations]
+        return await self._deferred.run(
+            requests, deadline_s=deadline_s, on_progress=on_progress, job=job
+        )
+
     # --- Reports ----------------------------------------------------------------------------------
 
     def models(self) -> list[str]:
@@ -375,7 +418,7 @@ class OptimizedLLMAdapter:
         labels: Mapping[str, str] | None = None,
         **params: Any,
     ) -> Request:
-        body = {"model": model or self._model, "messages": _conversation(messages), **params}
+        body = {"model": model or self._model, "messages": conversation_of(messages), **params}
         return Request(
             body=body, priority=priority, timeout_s=timeout_s, labels=labels or self._labels
         )
@@ -383,61 +426,3 @@ class OptimizedLLMAdapter:
     def _streamed(self, request: Request, *, mode: CacheMode) -> CompletionStream:
         source = PipedStream(self._pipeline, request, mode=mode)
         return CompletionStream(source, request=request, trace=source.trace)
-
-
-def _conversation(messages: Messages) -> list[Mapping[str, Any]]:
-    conversation: object = messages
-    if isinstance(messages, str):
-        conversation = [{"role": "user", "content": messages}]
-    if (
-        messages
-        and isinstance(conversation, Sequence)
-        and all(isinstance(message, Mapping) for message in conversation)
-    ):
-        return list(conversation)
-    problem = 'give a text, or a list of messages such as {"role": "user", "content": "..."}'
-    raise ConfigError(field="messages", value=messages, problem=problem)
-
-
-def _endpoint(
-    base_url: str | None,
-    *,
-    api_key: str | None,
-    per_second: float | None,
-    burst: float | None,
-    tokens_per_minute: float | None,
-    max_concurrent: int | None,
-    transport: Transport | None,
-) -> Endpoint:
-    environment = os.environ.get
-    base_url = (
-        base_url
-        or environment("PERFWRIGHT_LLM_BASE_URL")
-        or environment("OPENAI_BASE_URL")
-        or DEFAULT_BASE_URL
-    )
-    requests = None
-    if per_second is not None:
-        requests = Rate(per_second, max(1.0, per_second * _BURST_S) if burst is None else burst)
-    return Endpoint(
-        base_url=base_url,
-        api_key=api_key,
-        requests=requests,
-        tokens=None if tokens_per_minute is None else Rate.per_minute(tokens_per_minute),
-        max_concurrent=max_concurrent,
-        transport=transport,
-    )
-
-
-def _transport_maker(clock: Clock) -> Callable[[Endpoint], Transport]:
-    def make(endpoint: Endpoint) -> Transport:
-        return HttpTransport(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key,
-            name=endpoint.name,
-            form=endpoint.form,
-            headers=endpoint.headers,
-            clock=clock,
-        )
-
-    return make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,13 @@ class Pipeline:
         cache: CompletionCache | None,
         router: ModelChooser | None,
         sinks: Sequence[TraceSink],
+        forms: Mapping[str, str],
         clock: Clock,
         rng: random.Random,
     ) -> None:
         self.caller, self.cache = caller, cache
         self._router, self._sinks = router, tuple(sinks)
+        self._forms = dict(forms)
         self._clock, self._rng = clock, rng
         self.requests = self.failures = 0
 
@@ -95,6 +97,7 @@ class Pipeline:
             self._router.learn(choice, tokens=completion.usage.total_tokens)
         facts = trace.facts
         facts["model"], facts["endpoint"] = completion.model, completion.endpoint
+        facts["provider"] = self._forms.get(completion.endpoint, "")
         facts["cached"], facts["cost_usd"] = completion.cached, completion.cost_usd
         facts["usage"] = completion.usage
         facts["finish_reason"] = completion.finish_reason
@@ -113,6 +116,11 @@ class Pipeline:
     def now(self) -> float:
         """Read the clock."""
         return self._clock.now()
+
+    @property
+    def has_sinks(self) -> bool:
+        """Whether anybody looks at traces."""
+        return bool(self._sinks)
 
     async def _looked_up(
         self, request: Request, trace: CallTrace, *, mode: CacheMode
@@ -150,6 +158,7 @@ class PipedStream:
         self._pipeline, self._mode = pipeline, mode
         self.trace, self.request, self._choice = pipeline.begin(request)
         self._booked: BookedStream | None = None
+        self._piece_s: list[float] | None = [] if pipeline.has_sinks else None
         self.cached = False
         self.endpoint = ""
 
@@ -167,6 +176,11 @@ class PipedStream:
             self.trace.add("cache", start_s, end_s=pipeline.now())
         return shared
 
+    def note_piece(self) -> None:
+        """Take the time of a piece."""
+        if self._piece_s is not None:
+            self._piece_s.append(self._pipeline.now())
+
     def end(self, pieces: list[Piece], error: BaseException | None) -> Completion | None:
         """Close the trace; a reader who left early has no answer, and nothing has failed."""
         if error is not None and not isinstance(error, GeneratorExit):
@@ -183,6 +197,8 @@ class PipedStream:
             trace=self.trace,
         )
         self.trace.facts["streamed"] = True
+        if self._piece_s is not None:
+            self.trace.facts["piece_s"] = self._piece_s
         self.trace.facts["is_whole"] = error is None
         self._pipeline.finished(self.trace, completion, choice=self._choice)
         return completion if error is None else None

@@ -24,6 +24,9 @@ class Source(Protocol):
     async def open(self) -> ReplyStream:
         """Return once the answer is on its way; called once."""
 
+    def note_piece(self) -> None:
+        """Take note that a piece has come."""
+
     def end(self, pieces: list[Piece], error: BaseException | None) -> Completion | None:
         """Take note of the end; returns the whole answer if there is one. Called once."""
 
@@ -99,6 +102,7 @@ class CompletionStream:
             while True:
                 piece = await anext(self._pieces)
                 self._seen.append(piece)
+                self._source.note_piece()
                 if self._shows_usage or not is_usage_only(piece):
                     return piece
         except StopAsyncIteration:

@@ -215,6 +215,28 @@ def test_a_batch_that_is_late_is_cancelled_in_time_for_the_direct_way() -> None:
     assert scene.clock.now() == pytest.approx(1_000.0 - 1.25 * 80 / 10.0)
 
 
+def test_what_a_cancelled_batch_has_answered_is_kept() -> None:
+    scene = Scene(takes_s=10_000.0)
+
+    async def cancel(name: str) -> None:
+        scene.batches._ready_s[name] = 0.0
+        scene.batches.fails["1"] = failure(None)
+
+    scene.batches.cancel = cancel  # type: ignore[method-assign]
+    assert scene.run(asks(3), deadline_s=1_000.0) == ["batched 0", "echo 1", "batched 2"]
+
+
+def test_a_batch_that_cannot_be_cancelled_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(takes_s=10_000.0)
+
+    async def cancel(name: str) -> None:
+        raise ProviderDownError(endpoint="e", problem="no", status=503)
+
+    scene.batches.cancel = cancel  # type: ignore[method-assign]
+    assert scene.run(asks(1), deadline_s=1_000.0) == ["echo 0"]
+    assert "left to end by itself" in caplog.text
+
+
 @pytest.mark.parametrize("status", [None, 429, 500])
 def test_what_failed_for_a_time_goes_directly(status: int | None) -> None:
     scene = Scene()

@@ -6,7 +6,7 @@ import logging
 import random
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,17 @@ def test_iterators_go_on_as_well(job: Path) -> None:
     again = Sender()
     assert go(again, iter(asks(2_000)), job) == echoes(asks(2_000))
     assert len(again.asked) == 1_997
+
+
+def test_requests_that_come_slowly_go_on_as_well(job: Path) -> None:
+    async def later() -> AsyncIterator[Request]:
+        for request in asks(4):
+            yield request
+
+    go(Sender(), asks(3), job)
+    again = Sender()
+    asyncio.run(run_batch(again, later(), job=job))
+    assert again.asked == ["3"]
 
 
 def test_a_stream_of_outcomes_goes_on_as_well(job: Path) -> None:

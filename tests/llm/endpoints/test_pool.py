@@ -122,6 +122,17 @@ def test_a_429_stops_the_endpoint_for_all_calls() -> None:
     run(work())
 
 
+def test_an_endpoint_that_always_refuses_is_asked_ever_more_rarely() -> None:
+    async def work() -> None:
+        provider = FakeProvider(rate=Rate(1e-6, 1e-3), retry_after="none", network_s=0.0)
+        outcome = await send_all(pool_over(provider), 100, timeout_s=60.0)
+        assert {type(error) for error in outcome.errors} == {ProviderLimitError, LimitTimeoutError}
+        assert provider.attempts <= 20
+        assert outcome.took_s <= 60.5
+
+    run(work())
+
+
 def test_tokens_are_set_aside_then_settled_with_what_was_used() -> None:
     async def work() -> None:
         provider = FakeProvider(latency_s=0.0)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from perfwright.core import ProviderError
@@ -37,7 +37,7 @@ values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
     ),
-    max_leaves=12,
+    max_leaves=8,
 )
 objects = st.dictionaries(st.sampled_from(NAMES), values, max_size=5)
 FORMS: list[tuple[Api, Form]] = [
@@ -51,6 +51,7 @@ FORMS: list[tuple[Api, Form]] = [
 
 
 @pytest.mark.parametrize(("api", "form"), FORMS)
+@settings(max_examples=40)
 @given(payload=objects)
 @example(payload={"choices": [{"message": 5}]})
 @example(payload={"choices": [{"message": {"content": [1], "tool_calls": [2]}}]})
@@ -68,6 +69,7 @@ def test_an_answer_of_any_shape_is_an_answer_or_an_error(
 
 
 @pytest.mark.parametrize(("api", "form"), FORMS)
+@settings(max_examples=40)
 @given(payloads=st.lists(objects, max_size=4))
 def test_a_stream_of_any_shape_gives_pieces_or_an_error(
     api: Api, form: Form, payloads: list[dict[str, Any]]

@@ -73,8 +73,10 @@ class Needs:
         likely = round(prompt_tokens * seldom)
         longest = math.ceil(prompt_tokens * hardly_ever)
         bound = 0 if request.api is Api.EMBEDDINGS else request.max_completion_tokens
-        most = self._estimator.completion_high(request) if bound is None else bound
-        likely_answer = self._estimator.completion_likely(request)
+        high = self._estimator.completion_high(request)
+        most = high if bound is None else bound
+        # A caller that sets a bound may expect it to be kept, so few answers do not count yet.
+        alone = self._estimator.completion_likely(request) if bound is None else high
         choices = choices_of(request)
         if most is None:
             top = Amounts(UNLIMITED, UNLIMITED, 1)
@@ -82,12 +84,12 @@ class Needs:
             most *= choices
             pico = price.most_pico(longest, completion_tokens=most) if price else 0
             top = Amounts(pico, longest + most, 1)
-        known = [tokens for tokens in (bound, likely_answer) if tokens is not None]
-        alone = choices * min(known, default=_SOME)
+        known = [tokens for tokens in (bound, alone) if tokens is not None]
+        answer = choices * min(known, default=_SOME)
         expected = self.expected_completion(call)
         return Claim(
             top,
-            _usual(likely, completion=alone, price=price),
+            _usual(likely, completion=answer, price=price),
             _usual(prompt_tokens, completion=expected, price=price),
         )
 

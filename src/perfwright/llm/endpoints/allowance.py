@@ -72,9 +72,9 @@ class Allowance:
             sent_s: When it went out.
             now_s: The time.
             headers: Of the refusal.
-            asked_s: How long the endpoint asks to wait; else it is longer each time in a row.
+            asked_s: How long the endpoint asks to wait; None or 0: longer each time in a row.
         """
-        pause_s = self._pause_s() if asked_s is None else asked_s
+        pause_s = asked_s or self._pause_s()
         self.learner.refused(sent_s, now_s=now_s, pause_s=pause_s)
         if headers:
             self._read(headers, now_s)

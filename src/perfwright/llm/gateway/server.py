@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,15 +15,16 @@ from aiohttp.streams import StreamReader
 
 from perfwright.core import Clock
 from perfwright.llm.gateway import answers
+from perfwright.llm.gateway.listening import listen, waiting
 from perfwright.llm.gateway.problems import Problem
 from perfwright.llm.gateway.service import Gateway
 from perfwright.llm.gateway.settings import GatewaySettings
 
 logger = logging.getLogger("perfwright.gateway")
 
-_BACKLOG = 2_048
 _SWEEP_S = 0.5
 _TURN_S = 0.02
+_TURNS = 5
 _LINGER_S = 1.0
 """How long a stopping gateway still takes requests on open connections: one may be on its way."""
 _CUT_S = 2.0
@@ -111,7 +113,8 @@ class GatewayServer(web.Server):
     def __init__(self, gateway: Gateway, *, settings: GatewaySettings, clock: Clock) -> None:
         super().__init__(gateway.handle, request_factory=self._request, handler_cancellation=True)
         self._gateway, self._settings, self._clock = gateway, settings, clock
-        self._listening: asyncio.Server | None = None
+        self._sockets: list[socket.socket] = []
+        self._listening: list[asyncio.Server] = []
         self._is_hurried = False
 
     def __call__(self) -> Connection:
@@ -132,15 +135,11 @@ class GatewayServer(web.Server):
         Raises:
             OSError: If the address cannot be had.
         """
-        self._listening = await asyncio.get_running_loop().create_server(
-            self,
-            self._settings.host,
-            self._settings.port,
-            backlog=_BACKLOG,
-            reuse_port=reuse_port or None,
-        )
-        address: tuple[Any, ...] = self._listening.sockets[0].getsockname()
-        return int(address[1])
+        loop = asyncio.get_running_loop()
+        self._sockets = listen(self._settings.host, self._settings.port, reuse_port=reuse_port)
+        for held in self._sockets:
+            self._listening.append(await loop.create_server(self, sock=held))
+        return int(self._sockets[0].getsockname()[1])
 
     async def sweep(self) -> None:
         """Close connections whose caller is too slow, for as long as it runs."""
@@ -158,15 +157,23 @@ class GatewayServer(web.Server):
         """Stop accepting, let what has begun be finished, close the rest; returns what was cut."""
         self._gateway.is_draining = True
         until_s = self._clock.now() + timeout_s
-        for _ in range(3):  # what the kernel has accepted already would be lost with the socket
-            await self._clock.sleep(0)
-        if self._listening is not None:
-            self._listening.close()
-        await self._clock.sleep(0)
+        await self._close_sockets()
         while self._open() and not self._is_hurried and self._clock.now() < until_s:
             self._close_idle()
             await self._clock.sleep(_TURN_S)
         return await self._cut()
+
+    async def _close_sockets(self) -> None:
+        loop = asyncio.get_running_loop()
+        for held in self._sockets:
+            loop.remove_reader(held)
+        for _ in range(_TURNS):  # asyncio drops what it accepted in this turn if its server closes
+            await self._clock.sleep(0)
+        late = [each for held in self._sockets for each in waiting(held)]
+        for listening in self._listening:
+            listening.close()
+        for accepted in late:
+            await loop.connect_accepted_socket(self, accepted)
 
     def hurry(self) -> None:
         """End a drain at once."""

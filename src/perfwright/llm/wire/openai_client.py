@@ -1,6 +1,6 @@
 """An `openai` client that a program has already, as the way to its provider.
 
-It brings its own keys, address, proxies and time-outs for connecting. It costs some ten times of
+It brings its own keys, address, proxies and time-outs for connecting. It costs some thirty times of
 what `HttpTransport` does, since httpx and its own request objects stay in the way.
 """
 
