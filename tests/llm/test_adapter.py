@@ -336,3 +336,12 @@ def test_a_deferred_batch_is_booked_at_half_the_price(provider: SimulatedProvide
     deferred, spent, direct, direct_usd = run(work, provider)
     assert [answer.text for answer in deferred] == [answer.text for answer in direct]
     assert spent == pytest.approx(direct_usd / 2)
+
+
+def test_an_anthropic_server_answers_in_the_same_form(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        return await adapter.complete("Q"), await read(adapter.stream("Q"))
+
+    answer, streamed = run(work, provider, form="anthropic", model="claude-haiku-4-5")
+    assert answer["choices"][0]["message"]["content"] == answer.text == streamed
+    assert answer.usage.completion_tokens == 8

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from perfwright.llm.bulk import DeferredBatch, EmbeddingQueue, Progress
     from perfwright.llm.caching import CacheMode, SemanticCache
     from perfwright.llm.routing import ModelChooser
+    from perfwright.llm.wire import Form
 
 _CACHE_SIZE = 10_000
 _USUAL_PER_S = 10.0
@@ -44,6 +45,7 @@ class OptimizedLLMAdapter:
             random answers (`temperature` above 0): leave it off, or pass `cache="bypass"`, to draw
             several.
         base_url: Of the provider; without it `PERFWRIGHT_LLM_BASE_URL`, `OPENAI_BASE_URL`, OpenAI.
+        form: What it speaks, `openai` or `anthropic`; None goes by its address.
         api_key: Without it the environment's `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`, which goes
             to those providers only.
         model: For calls that name none; without it `PERFWRIGHT_LLM_MODEL`.
@@ -75,6 +77,7 @@ class OptimizedLLMAdapter:
         max_concurrent: int | None = None,
         enable_cache: bool = False,
         base_url: str | None = None,
+        form: Form | None = None,
         api_key: str | None = None,
         model: str | None = None,
         burst: float | None = None,
@@ -101,6 +104,7 @@ class OptimizedLLMAdapter:
         self._endpoints = tuple(endpoints) or (
             endpoint_of(
                 base_url,
+                form=form,
                 api_key=api_key,
                 per_second=max_requests_per_second,
                 burst=burst,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from perfwright.core import Clock, ConfigError
 from perfwright.limits import Rate
 from perfwright.llm.endpoints import Endpoint
 from perfwright.llm.transport import Transport
-from perfwright.llm.wire import HttpTransport
+from perfwright.llm.wire import Form, HttpTransport
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _BURST_S = 0.1
@@ -41,6 +42,7 @@ def conversation_of(messages: Messages) -> list[Mapping[str, Any]]:
 def endpoint_of(
     base_url: str | None,
     *,
+    form: Form | None,
     api_key: str | None,
     per_second: float | None,
     burst: float | None,
@@ -59,8 +61,11 @@ def endpoint_of(
     requests = None
     if per_second is not None:
         requests = Rate(per_second, max(1.0, per_second * _BURST_S) if burst is None else burst)
+    if form is None:
+        form = "anthropic" if urlsplit(base_url).hostname == "api.anthropic.com" else "openai"
     return Endpoint(
         base_url=base_url,
+        form=form,
         api_key=api_key,
         requests=requests,
         tokens=None if tokens_per_minute is None else Rate.per_minute(tokens_per_minute),

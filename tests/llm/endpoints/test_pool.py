@@ -89,9 +89,10 @@ def test_a_whole_minute_goes_at_once_where_headers_show_that_it_may() -> None:
     run(work())
 
 
-def test_a_limit_that_others_use_too_is_shared_with_them() -> None:
+@pytest.mark.parametrize("headers", [False, True])
+def test_a_limit_that_others_use_too_is_shared_with_them(headers: bool) -> None:
     async def work() -> None:
-        provider = FakeProvider(rate=DECLARED, retry_after="exact")
+        provider = FakeProvider(rate=DECLARED, retry_after="exact", headers=headers)
         pool = pool_over(provider, endpoints=declared(), settings=PATIENT)
 
         async def others() -> None:

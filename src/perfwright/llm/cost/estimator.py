@@ -103,13 +103,18 @@ class TokenEstimator:
             return choices * (_COMPLETION if likely is None else likely)
         return choices * (most if likely is None else min(most, likely))
 
-    def completion_high(self, request: Request) -> int | None:
+    def completion_most(self, request: Request) -> int | None:
         """Return what none of many answers side by side exceeds; None if there was none yet."""
         learned = self._completions.get(_kind(request))
         if learned is None:
             return None
         few = _LONG / len(learned) if len(learned) < FEW else 0.0
         return round(max(learned.high, few))
+
+    def completion_high(self, request: Request) -> int | None:
+        """Return what one answer hardly exceeds, more while few have come; None if none has."""
+        learned = self._completions.get(_kind(request))
+        return None if learned is None else round(learned.high)
 
     def completion_likely(self, request: Request) -> int | None:
         """Return what one answer hardly exceeds, None if there was no such call yet."""

@@ -73,10 +73,11 @@ class Needs:
         likely = round(prompt_tokens * seldom)
         longest = math.ceil(prompt_tokens * hardly_ever)
         bound = 0 if request.api is Api.EMBEDDINGS else request.max_completion_tokens
-        high = self._estimator.completion_high(request)
-        most = high if bound is None else bound
-        # A caller that sets a bound may expect it to be kept, so few answers do not count yet.
-        alone = self._estimator.completion_likely(request) if bound is None else high
+        if bound is None:
+            most = self._estimator.completion_most(request)
+            alone = self._estimator.completion_likely(request)
+        else:  # who sets a bound may expect it to be kept: few answers count for less
+            most, alone = bound, self._estimator.completion_high(request)
         choices = choices_of(request)
         if most is None:
             top = Amounts(UNLIMITED, UNLIMITED, 1)

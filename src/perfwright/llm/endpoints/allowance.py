@@ -16,6 +16,8 @@ from perfwright.llm.endpoints.told import ToldLimit
 _REFRESH_S = 0.01
 _READ_HEADERS_S = 0.02
 """Headers are read so often at most: it takes longer than all else that a call costs here."""
+_NEWS_S = 1.0
+"""What is left is mostly told as of when the request came in; within so long it is no old news."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
 
@@ -55,12 +57,12 @@ class Allowance:
         self.gate.take(tokens, now_s)
         self.learner.sent(now_s)
 
-    def answered(self, headers: Mapping[str, str], now_s: float) -> Changes:
-        """A request was let in; returns the limits that its headers have changed."""
+    def answered(self, headers: Mapping[str, str], now_s: float, *, sent_s: float) -> Changes:
+        """A request of `sent_s` was let in; returns the limits that its headers have changed."""
         self._refused_in_a_row = 0
         if headers and now_s >= self._read_headers_s:
             self._read_headers_s = now_s + _READ_HEADERS_S
-            return self._read(headers, now_s)
+            return self._read(headers, now_s, sent_s=sent_s)
         return ()
 
     def refused(
@@ -77,7 +79,7 @@ class Allowance:
         pause_s = asked_s or self._pause_s()
         self.learner.refused(sent_s, now_s=now_s, pause_s=pause_s)
         if headers:
-            self._read(headers, now_s)
+            self._read(headers, now_s, sent_s=sent_s)
         self.gate.set_pace(self.learner.rate(), now_s)
         self.gate.exhaust(now_s)
         self.gate.pause(now_s + pause_s)
@@ -100,7 +102,7 @@ class Allowance:
         self._refused_in_a_row += 1
         return longest_s * self._rng.uniform(0.5, 1.0)
 
-    def _read(self, headers: Mapping[str, str], now_s: float) -> Changes:
+    def _read(self, headers: Mapping[str, str], now_s: float, *, sent_s: float) -> Changes:
         from perfwright.llm.wire.rate_headers import parse_rate_headers  # first call, not import
 
         facts, changes = parse_rate_headers(headers), list[tuple[str, Rate]]()
@@ -119,15 +121,16 @@ class Allowance:
         ):
             self.gate.allow_tokens(rate, now_s)
             changes.append(("tokens", rate))
-        _correct(self.gate.requests, now_s, left=facts.requests_left)
-        _correct(self.gate.tokens, now_s, left=facts.tokens_left)
+        age_s = max(0.0, now_s - sent_s - _NEWS_S)
+        _correct(self.gate.requests, now_s, left=facts.requests_left, age_s=age_s)
+        _correct(self.gate.tokens, now_s, left=facts.tokens_left, age_s=age_s)
         return changes
 
 
-def _correct(bucket: TokenBucket | None, now_s: float, *, left: int | None) -> None:
-    """Others may use the same limit; what is left is told in whole units, so one may be missing."""
+def _correct(bucket: TokenBucket | None, now_s: float, *, left: int | None, age_s: float) -> None:
+    """Others may use the same limit. What is left is told in whole units: one may be missing."""
     if bucket is not None and left is not None:
-        level_at_most(bucket, now_s, level=left + 1.0)
+        level_at_most(bucket, now_s, level=left + 1.0 + age_s * bucket.rate.per_s)
 
 
 def _per_s(bucket: TokenBucket | None) -> float | None:

@@ -289,7 +289,7 @@ class Lane:
         """The endpoint has answered; returns the time. The place is kept until `over`."""
         now_s = self._clock.now()
         self._works(ticket, now_s)
-        for limit, rate in self.allowance.answered(headers, now_s):
+        for limit, rate in self.allowance.answered(headers, now_s, sent_s=ticket.taken_s):
             if self.shared is not None:
                 self.shared.allow(rate, limit=limit)
         return now_s
