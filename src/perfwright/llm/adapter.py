@@ -14,7 +14,7 @@ from perfwright.batching import Priority
 from perfwright.core import Clock, ConfigError, SystemClock
 from perfwright.llm.building import Messages, conversation_of, endpoint_of, transport_maker
 from perfwright.llm.calling import Caller
-from perfwright.llm.cost import Budget, CostControl, Price, Prices
+from perfwright.llm.cost import Budget, CostControl, Price, Prices, in_redis
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
 from perfwright.llm.pipeline import PipedStream, Pipeline
 from perfwright.llm.replies import Completion
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
     from perfwright.llm.bulk import DeferredBatch, EmbeddingQueue, Progress
     from perfwright.llm.caching import CacheMode, SemanticCache
+    from perfwright.llm.cost import BudgetAlert
+    from perfwright.llm.cost.places import MakeLedger
     from perfwright.llm.routing import ModelChooser
     from perfwright.llm.wire import Form
 
@@ -60,6 +62,9 @@ class OptimizedLLMAdapter:
         semantic: Also serves answers to questions that mean the same, once that is proven right.
         redis_client: A `redis.asyncio` client: cache, limits and budgets shared by processes.
         budgets: Hard limits on what may be spent.
+        budget_ledger: Where they are kept: `in_redis(client)`, `in_sqlite(path)`; by default in
+            Redis with `redis_client`, else in this process.
+        on_budget: Called when 80 % of one is spent, and when all of it is.
         prices: USD per million tokens by model, above the known ones.
         router: Chooses the model of calls that name none.
         labels: What cost is booked under, for calls that say nothing else.
@@ -90,6 +95,8 @@ class OptimizedLLMAdapter:
         semantic: SemanticCache | None = None,
         redis_client: Any = None,
         budgets: Sequence[Budget] = (),
+        budget_ledger: MakeLedger | None = None,
+        on_budget: Callable[[BudgetAlert], None] | None = None,
         prices: Prices | Mapping[str, Price | Mapping[str, float]] | None = None,
         router: ModelChooser | None = None,
         labels: Mapping[str, str] | None = None,
@@ -129,12 +136,17 @@ class OptimizedLLMAdapter:
             redis_client=redis_client,
             make_transport=transport_maker(clock),
         )
+        if budget_ledger is None and budgets and redis_client is not None:
+            budget_ledger = in_redis(redis_client)
         if not isinstance(prices, Prices):
             prices = Prices(prices or {})
         self._costs = CostControl(
             prices=prices,
             budgets=budgets,
             base_urls={each.name: each.base_url for each in self._endpoints},
+            models={each.name: each.model for each in self._endpoints if each.model},
+            make_ledger=budget_ledger,
+            on_threshold=on_budget,
             clock=clock,
         )
         self._tier, self._owns_tier = cache, cache is None

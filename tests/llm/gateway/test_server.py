@@ -154,7 +154,8 @@ async def test_a_caller_that_leaves_has_its_call_cancelled() -> None:
         await until(lambda: runtime.under_way == 1)
         writer.close()
         await until(lambda: runtime.cancelled == 1)
-        await until(lambda: served.gateway.counts.disconnected == 1)
+        await until(lambda: served.gateway.counts.in_flight == 0)
+        assert served.gateway.counts.disconnected == 1
 
 
 @in_loop

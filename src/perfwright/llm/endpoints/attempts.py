@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from perfwright.core import ProviderError
-from perfwright.llm.endpoints.lane import Lane, Ticket
+from perfwright.llm.endpoints.lane import Lane
 from perfwright.llm.endpoints.streams import EndpointStream
+from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.replies import Reply
 from perfwright.llm.requests import Request
 

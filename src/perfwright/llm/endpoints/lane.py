@@ -15,13 +15,14 @@ from perfwright.core import (
     ProviderLimitError,
     ProviderTimeoutError,
 )
-from perfwright.limits import BreakerState, CircuitBreaker, Permit, Reservation
+from perfwright.limits import BreakerState, CircuitBreaker
 from perfwright.limits._alarm import Alarm
 from perfwright.limits._line import Line, Waiter
 from perfwright.llm.endpoints.allowance import Allowance
 from perfwright.llm.endpoints.endpoint import Endpoint
 from perfwright.llm.endpoints.settings import CallSettings
 from perfwright.llm.endpoints.sharing import SharedLimits
+from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.transport import Transport
 
 _AGEING_S = 5.0
@@ -30,19 +31,6 @@ _DOWN_S = 1e6
 is the best of those."""
 _IN_FRONT = -1_000_000
 """Priority of retries: what has begun is finished before anything new."""
-
-
-class Ticket:
-    """Leave for one request, and what it has taken."""
-
-    __slots__ = ("hurried", "permit", "reservation", "taken_s", "tokens")
-
-    def __init__(self, permit: Permit, *, tokens: float, taken_s: float) -> None:
-        self.permit, self.tokens, self.taken_s = permit, tokens, taken_s
-        self.reservation: Reservation | None = None
-        """What it has taken of limits that are shared with other processes."""
-        self.hurried = False
-        """It has so little time that no answer does not speak against the endpoint."""
 
 
 class Lane:

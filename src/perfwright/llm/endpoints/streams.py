@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from perfwright.llm.endpoints.lane import Lane, Ticket
+from perfwright.llm.endpoints.lane import Lane
+from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.replies import Piece
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import ReplyStream

@@ -14,9 +14,10 @@ from perfwright.core import (
 )
 from perfwright.llm.endpoints.choosing import Tiers, choose
 from perfwright.llm.endpoints.hedging import Race
-from perfwright.llm.endpoints.lane import Lane, Ticket
+from perfwright.llm.endpoints.lane import Lane
 from perfwright.llm.endpoints.lateness import Lateness
 from perfwright.llm.endpoints.shared import Shared
+from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import Call
 

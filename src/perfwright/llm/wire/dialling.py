@@ -42,9 +42,7 @@ class Dialer:
         self._address = ""
         self._good_until_s = 0.0
         self._looking_up = asyncio.Lock()
-        # Of a name's addresses the next is tried while one is silent. uvloop does not offer that.
-        is_offered = isinstance(self._loop, asyncio.BaseEventLoop)
-        self._racing: dict[str, Any] = {"happy_eyeballs_delay": RACE_S} if is_offered else {}
+        self._can_race = isinstance(self._loop, asyncio.BaseEventLoop)  # uvloop does not offer it
 
     async def dial(self, on_lost: Callable[[Connection], None]) -> Connection:
         """Return a new connection.
@@ -73,6 +71,10 @@ class Dialer:
     async def _reach(self, host: str, *, on_lost: Callable[[Connection], None]) -> Connection:
         server, proxy = self._server, self._server.proxy
         is_tls = server.is_tls and proxy is None
+        # Of a name's addresses the next is tried while one is silent. For an address it is left
+        # out: asyncio forgets to close a socket when it is cancelled in the last moment of a race.
+        is_race = self._can_race and not _is_address(host)
+        racing: dict[str, Any] = {"happy_eyeballs_delay": RACE_S} if is_race else {}
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, connection = await self._loop.create_connection(
@@ -81,7 +83,7 @@ class Dialer:
                     server.port if proxy is None else proxy.port or 80,
                     ssl=self._context if is_tls else None,
                     server_hostname=server.host if is_tls else None,
-                    **self._racing,
+                    **racing,
                 )
                 if self._is_tunnelled:
                     await self._tunnel(connection)
@@ -101,6 +103,10 @@ class Dialer:
             connection.close()
             raise ConnectionError(f"the proxy refused a tunnel to {there} (HTTP {answer.status})")
         await connection.encrypt(self._context, host=server.host)
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def proxy_header(proxy: SplitResult | None) -> str:

@@ -1,0 +1,18 @@
+"""Leave for one request."""
+
+from __future__ import annotations
+
+from perfwright.limits import Permit, Reservation
+
+
+class Ticket:
+    """Leave for one request, and what it has taken."""
+
+    __slots__ = ("hurried", "permit", "reservation", "taken_s", "tokens")
+
+    def __init__(self, permit: Permit, *, tokens: float, taken_s: float) -> None:
+        self.permit, self.tokens, self.taken_s = permit, tokens, taken_s
+        self.reservation: Reservation | None = None
+        """What it has taken of limits that are shared with other processes."""
+        self.hurried = False
+        """It has so little time that no answer does not speak against the endpoint."""
