@@ -345,3 +345,19 @@ def test_an_anthropic_server_answers_in_the_same_form(provider: SimulatedProvide
     answer, streamed = run(work, provider, form="anthropic", model="claude-haiku-4-5")
     assert answer["choices"][0]["message"]["content"] == answer.text == streamed
     assert answer.usage.completion_tokens == 8
+
+
+def test_a_call_that_is_cancelled_at_the_provider_is_booked_as_estimated(
+    provider: SimulatedProvider,
+) -> None:
+    provider.set(latency_s=5.0)
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await adapter.complete("Q", max_tokens=10)
+        return adapter.get_stats()
+
+    stats = run(work, provider)
+    assert stats["estimated_calls"] == 1
+    assert stats["cost_usd"] > 0

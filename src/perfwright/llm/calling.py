@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from perfwright.core import Clock, ProviderTimeoutError
+from perfwright.core import Clock
 from perfwright.llm.cost import CostControl, Hold
 from perfwright.llm.endpoints import EndpointPool
 from perfwright.llm.replies import Piece, Reply, Usage
@@ -39,8 +39,9 @@ class Caller:
             reply, endpoint = await self._pool.send(call)
             model = str(reply.payload.get("model") or request.model)
             cost_usd = hold.settle(reply.usage, model=model, endpoint=endpoint)
-        except ProviderTimeoutError:  # the provider may have answered, and will charge for it
-            hold.settle(None, model=request.model)
+        except BaseException:
+            if call.is_under_way:  # cancelled, or too late: it may be charged for
+                hold.settle(None, model=request.model)
             raise
         finally:
             hold.release()
@@ -52,6 +53,8 @@ class Caller:
         try:
             stream = await self._pool.open(call)
         except BaseException:
+            if call.is_under_way:
+                hold.settle(None, model=request.model)
             hold.release()
             raise
         return BookedStream(stream, call=call, hold=hold, clock=self._clock)

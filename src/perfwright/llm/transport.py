@@ -68,3 +68,5 @@ class Call:
     completion_tokens: int
     """The same for the answer: what is set aside until the truth is known."""
     trace: CallTrace
+    is_under_way: bool = False
+    """A provider may be working on it, and charge for it."""

@@ -11,6 +11,7 @@ from perfwright.core import (
     LimitTimeoutError,
     ProviderError,
     ProviderLimitError,
+    ProviderTimeoutError,
 )
 from perfwright.llm.endpoints.choosing import Tiers, choose
 from perfwright.llm.endpoints.hedging import Race
@@ -84,11 +85,13 @@ class Trip:
         self._shared.calls += 1
         while True:
             ticket, waited = await self._enter()
+            self._call.is_under_way = True
             try:
                 answer = await self._attempt(
                     once, ticket, hedge=not (waited and self.lane.is_limited), discard=discard
                 )
             except ProviderError as error:
+                self._call.is_under_way = isinstance(error, ProviderTimeoutError)
                 await self._after(error)
             else:
                 self._shared.retry_budget.deposit()
