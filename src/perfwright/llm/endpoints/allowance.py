@@ -76,7 +76,7 @@ class Allowance:
             headers: Of the refusal.
             asked_s: How long the endpoint asks to wait; None or 0: longer each time in a row.
         """
-        pause_s = asked_s or self._pause_s()
+        pause_s = _exactly(asked_s, headers) if asked_s else self._pause_s()
         self.learner.refused(sent_s, now_s=now_s, pause_s=pause_s)
         if headers:
             self._read(headers, now_s, sent_s=sent_s)
@@ -135,3 +135,17 @@ def _correct(bucket: TokenBucket | None, now_s: float, *, left: int | None, age_
 
 def _per_s(bucket: TokenBucket | None) -> float | None:
     return None if bucket is None else bucket.rate.per_s
+
+
+def _exactly(asked_s: float, headers: Mapping[str, str]) -> float:
+    """Return the wait that was asked for, before it was rounded up to whole seconds."""
+    from perfwright.llm.wire.rate_headers import parse_rate_headers
+
+    facts = parse_rate_headers(headers)
+    for left, reset_s in (
+        (facts.requests_left, facts.requests_reset_s),
+        (facts.tokens_left, facts.tokens_reset_s),
+    ):
+        if left == 0 and reset_s and math.ceil(reset_s) == asked_s:
+            return reset_s
+    return asked_s

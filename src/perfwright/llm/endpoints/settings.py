@@ -16,7 +16,7 @@ class HedgeSettings:
         ConfigError: If a value is out of its range.
     """
 
-    budget_ratio: float = 0.06
+    budget_ratio: float = 0.065
     """Extra requests, as a share of the calls, 0 to 1."""
     quantile: float = 0.9
     """A request is late when it takes longer than this share, 0 to 1, of recent ones ..."""
@@ -71,7 +71,7 @@ class CallSettings:
     fallback_after_s: float = 5.0
     """A call goes to the next endpoint if the preferred one would keep it waiting for longer, since
     a 429 has stopped it or too many wait for its rate; and at once if its breaker is open."""
-    headroom_ratio: float = 0.01
+    headroom_ratio: float = 0.003
     """This share of each rate is left unspent: requests do not travel equally fast."""
     hedge: bool | HedgeSettings = True
 

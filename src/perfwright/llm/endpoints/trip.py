@@ -220,8 +220,10 @@ class Trip:
         """Return a second request, if the budget has one and the endpoint takes it at once."""
         now_s, lane, budget = self._shared.clock.now(), self.lane, self._shared.hedge_budget
         timeout_s = self._deadline_s - now_s
-        if lane.is_down or lane.shared is not None or timeout_s <= 0.0 or not budget.take():
+        if lane.is_down or lane.shared is not None or timeout_s <= 0.0:
             return None
+        if not budget.take():  # other calls will bring more; this one may still be late then
+            return _ASK_AGAIN_S
         ticket = lane.try_enter(self._tokens, now_s, ahead=not lane.is_limited)
         if ticket is None:
             budget.give_back()
