@@ -81,6 +81,6 @@ def test_rules_of_other_packages_come_through_their_entry_points(
     foreign.__dict__["RULE"] = rule
     monkeypatch.setitem(sys.modules, "foreign_rules", foreign)
     point = EntryPoint(name="x", value="foreign_rules:RULE", group="perfwright.remedies")
-    monkeypatch.setattr(detection, "entry_points", lambda group: EntryPoints([point]))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: EntryPoints([point]))
     package = package_of(own_folder, {"own": RULE.format(id="own")}, monkeypatch)
     assert remedies(package, group="perfwright.remedies") == ["foreign", "own"]

@@ -55,7 +55,7 @@ async def on_cluster(server: PrivateRedis, **options: Any) -> AsyncIterator[Adva
 
 
 def test_a_cluster_serves(start_redis: StartRedis) -> None:
-    server = start_redis("--cluster-enabled", "yes")
+    server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
 
     async def main() -> None:
         async with client_of(server) as raw:

@@ -51,7 +51,10 @@ Each error carries its facts as attributes, so that programs need not read prose
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class PerfwrightError(Exception):

@@ -71,7 +71,7 @@ class CallSettings:
     fallback_after_s: float = 5.0
     """A call goes to the next endpoint if the preferred one would keep it waiting for longer, since
     a 429 has stopped it or too many wait for its rate; and at once if its breaker is open."""
-    headroom_ratio: float = 0.003
+    headroom_ratio: float = 0.005
     """This share of each rate is left unspent: requests do not travel equally fast."""
     hedge: bool | HedgeSettings = True
 
