@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from perfwright.core import ConfigError, Layer, Remedy, Scope, detection, discover
+from perfwright.core import ConfigError, Layer, Remedy, Scope, discover
 
 RULE = """
 from perfwright.core import Layer, Remedy, Scope

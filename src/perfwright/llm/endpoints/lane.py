@@ -327,7 +327,6 @@ class Lane:
     def _works(self, ticket: Ticket, now_s: float) -> None:
         was_down = self.is_down
         self.breaker.record_success(ticket.permit, now_s)
-        self.allowance.gate.warmed(now_s)
         if was_down and not self.is_down:
             self._down_since_s = math.inf
             self._recovered()
@@ -337,7 +336,6 @@ class Lane:
         self.breaker.record_failure(ticket.permit, now_s)
         if self.is_down and not was_down:
             self._down_since_s = now_s
-            self.allowance.gate.cooled(now_s)
             self._divert()
 
     def _divert(self) -> None:
