@@ -361,3 +361,108 @@ def test_a_call_that_is_cancelled_at_the_provider_is_booked_as_estimated(
     stats = run(work, provider)
     assert stats["estimated_calls"] == 1
     assert stats["cost_usd"] > 0
+
+
+@pytest.mark.parametrize("labels", [{"tags": ["a"]}, ["a"], {1: "a"}])
+def test_labels_that_are_no_texts_are_refused_before_anything_is_sent(
+    provider: SimulatedProvider, labels: Any
+) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        with pytest.raises(ConfigError, match="labels"):
+            await adapter.complete("Q", labels=labels)
+
+    run(work, provider)
+    assert provider.counts()["attempts"] == 0
+
+
+def test_a_budget_by_label_holds_whichever_way_a_call_is_made(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        await adapter.complete("Q", labels={"user": "7"})
+        refused = 0
+        for call in (adapter.respond("Q"), adapter.embed("Q"), adapter.complete("Q2")):
+            try:
+                await call
+            except SpendLimitError:
+                refused += 1
+        return refused
+
+    budget = Budget(name="team", calls=1, labels={"team": "x"})
+    assert run(work, provider, labels={"team": "x"}, budgets=[budget]) == 3
+
+
+def test_a_batch_can_bypass_the_cache(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        return await adapter.batch_complete(["Q"] * 3, cache="bypass")
+
+    run(work, provider, enable_cache=True)
+    assert provider.counts()["attempts"] == 3
+
+
+def test_a_mode_of_the_cache_that_does_not_exist_is_refused(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        with pytest.raises(ConfigError, match="use, refresh, bypass"):
+            await adapter.complete("Q", cache="maybe")  # type: ignore[arg-type]  # a user's slip
+
+    run(work, provider)
+
+
+def test_a_text_is_no_batch(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        with pytest.raises(ConfigError, match="give a list"):
+            await adapter.batch_complete("abc")
+
+    run(work, provider)
+    assert provider.counts()["attempts"] == 0
+
+
+def test_a_sink_that_fails_does_not_cost_the_answer(provider: SimulatedProvider) -> None:
+    class Broken:
+        def finished(self, trace: CallTrace) -> None:
+            raise RuntimeError(trace.trace_id)
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        return await adapter.complete("Q")
+
+    assert run(work, provider, trace_sinks=[Broken()]).text
+
+
+def test_a_stream_that_is_never_read_is_no_call(provider: SimulatedProvider) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        stream = adapter.stream("Q")
+        await stream.aclose()
+        return adapter.get_stats()["requests"]
+
+    assert run(work, provider) == 0
+    assert provider.counts()["attempts"] == 0
+
+
+def test_callers_of_one_call_keep_their_own_time(provider: SimulatedProvider) -> None:
+    provider.set(latency_s=0.6)
+
+    async def one(adapter: OptimizedLLMAdapter, timeout_s: float) -> str:
+        try:
+            return (await adapter.complete("Q", timeout_s=timeout_s)).text
+        except TimeoutError:
+            return "late"
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        return await all_of(*(one(adapter, timeout_s) for timeout_s in (0.2, 20.0, 20.0, 0.3)))
+
+    first, second, third, last = run(work, provider, enable_cache=True)
+    assert (first, last) == ("late", "late")
+    assert second == third != "late"
+
+
+def test_the_answer_of_a_substitute_is_not_kept(provider: SimulatedProvider) -> None:
+    down = Endpoint(name="main", base_url="http://127.0.0.1:9/v1")
+    spare = Endpoint(name="spare", base_url=provider.base_url, api_key="k", model="tiny")
+
+    async def main() -> Any:
+        async with (
+            OptimizedLLMAdapter(endpoints=[down, spare], model=MODEL, enable_cache=True) as adapter,
+            asyncio.timeout(20),
+        ):
+            return [(await adapter.complete("Q")).endpoint for _ in range(2)]
+
+    assert asyncio.run(main()) == ["spare", "spare"]
+    assert provider.counts()["attempts"] == 2

@@ -125,11 +125,15 @@ def _several(plan: Plan) -> int:
 async def _serve(plan: Plan, *, on_ready: Callable[[int], None], parent: int | None = None) -> int:
     """Serve until told to stop; `parent` is the process whose end is one's own."""
     from perfwright.llm.gateway import Gateway, Stop, serve
+    from perfwright.llm.gateway.descriptors import raise_limit
 
     clock, stop = SystemClock(), Stop()
     stop.on_signals()
+    raise_limit()
     adapter = plan.build()
-    gateway = Gateway(adapter, keys=plan.keys, settings=plan.settings, clock=clock)
+    gateway = Gateway(
+        adapter, keys=plan.keys, settings=plan.settings, clock=clock, model=plan.model
+    )
     gc.freeze()  # what was loaded until now is never garbage: collections need not look at it
     try:
         cut = await serve(

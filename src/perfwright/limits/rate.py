@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perfwright.core import ConfigError, CostTooHighError
+from perfwright.core import ConfigError, CostTooHighError, is_number
 from perfwright.limits._checking import check_range
 
 Cost = float | Mapping[str, float]
@@ -35,7 +35,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         for field in ("per_s", "burst"):
-            if not math.isfinite(getattr(self, field)):
+            if not (is_number(getattr(self, field)) and math.isfinite(getattr(self, field))):
                 raise ConfigError(field=field, value=getattr(self, field), problem="not a number")
         check_range("per_s", self.per_s, above=0.0)
         check_range("burst", self.burst, at_least=0.0)

@@ -6,13 +6,21 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from perfwright.batching import Priority
 from perfwright.core import Clock, ConfigError, SystemClock
-from perfwright.llm.building import Messages, conversation_of, endpoint_of, transport_maker
+from perfwright.llm.building import (
+    Messages,
+    conversation_of,
+    endpoint_of,
+    labels_of,
+    transport_maker,
+)
 from perfwright.llm.calling import Caller
 from perfwright.llm.cost import Budget, CostControl, Price, Prices, in_redis
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
@@ -27,7 +35,7 @@ from perfwright.monitoring import Metric
 if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
     from perfwright.llm.bulk import DeferredBatch, EmbeddingQueue, Progress
-    from perfwright.llm.caching import CacheMode, SemanticCache
+    from perfwright.llm.caching import CacheMode, CompletionCache, SemanticCache
     from perfwright.llm.cost import BudgetAlert
     from perfwright.llm.cost.places import MakeLedger
     from perfwright.llm.routing import ModelChooser
@@ -57,7 +65,7 @@ class OptimizedLLMAdapter:
         transport: Another way to the provider than HTTP, such as `OpenAIClientTransport`.
         settings: Timeouts, retries, breaker, hedging.
         cache: Where answers are kept; by default 10,000 in memory, or with `redis_client` there,
-            too.
+            too. A `CompletionCache` has options of its own, and takes the place of the three here.
         cache_ttl_s: How long an answer is kept, in seconds.
         semantic: Also serves answers to questions that mean the same, once that is proven right.
         redis_client: A `redis.asyncio` client: cache, limits and budgets shared by processes.
@@ -90,7 +98,7 @@ class OptimizedLLMAdapter:
         endpoints: Sequence[Endpoint] = (),
         transport: Transport | None = None,
         settings: CallSettings | None = None,
-        cache: AdvancedCache | None = None,
+        cache: AdvancedCache | CompletionCache | None = None,
         cache_ttl_s: float = 3_600.0,
         semantic: SemanticCache | None = None,
         redis_client: Any = None,
@@ -107,7 +115,7 @@ class OptimizedLLMAdapter:
         self._clock = clock = clock or SystemClock()
         rng = rng or random.Random()
         self._model = model or os.environ.get("PERFWRIGHT_LLM_MODEL", "")
-        self._labels = dict(labels or {})
+        self._labels = labels_of(labels, defaults={})
         self._endpoints = tuple(endpoints) or (
             endpoint_of(
                 base_url,
@@ -120,14 +128,11 @@ class OptimizedLLMAdapter:
                 transport=transport,
             ),
         )
-        if endpoints and (base_url or transport or max_requests_per_second or max_concurrent):
-            raise ConfigError(
-                field="endpoints",
-                value=len(endpoints),
-                problem="they have addresses and limits "
-                "of their own; leave out base_url, transport, max_requests_per_second, "
-                "max_concurrent",
-            )
+        single = (base_url, form, api_key, transport, burst, max_tokens_per_minute)
+        limits = (max_requests_per_second, max_concurrent)
+        if endpoints and any(each is not None for each in (*single, *limits)):
+            problem = "they have addresses, keys and limits of their own; leave out those of one"
+            raise ConfigError(field="endpoints", value=len(endpoints), problem=problem)
         self._pool = EndpointPool(
             self._endpoints,
             settings=settings,
@@ -149,25 +154,34 @@ class OptimizedLLMAdapter:
             on_threshold=on_budget,
             clock=clock,
         )
-        self._tier, self._owns_tier = cache, cache is None
+        self._tier: AdvancedCache | None = None
+        self._owns_tier = cache is None
         completions = None
         if enable_cache or cache is not None:
             from perfwright.cache import AdvancedCache
             from perfwright.llm.caching import CompletionCache
 
-            self._tier = cache or AdvancedCache(redis_client, local_max_size=_CACHE_SIZE)
-            completions = CompletionCache(
-                self._tier,
-                ttl_s=cache_ttl_s,
-                namespace=self._endpoints[0].base_url,
-                semantic=semantic,
-            )
+            if isinstance(cache, CompletionCache):
+                completions = cache
+            else:
+                self._tier = cache or AdvancedCache(redis_client, local_max_size=_CACHE_SIZE)
+                completions = CompletionCache(
+                    self._tier,
+                    ttl_s=cache_ttl_s,
+                    namespace=self._endpoints[0].base_url,
+                    semantic=semantic,
+                )
+        elif semantic is not None:
+            problem = "it is a part of the cache; set enable_cache=True"
+            raise ConfigError(field="semantic", value=semantic, problem=problem)
         self._pipeline = Pipeline(
             Caller(self._pool, self._costs, clock=clock),
             cache=completions,
             router=router,
             sinks=trace_sinks,
             forms={each.name: each.form for each in self._endpoints},
+            substitutes=_substitutes(self._endpoints),
+            timeout_s=(settings or CallSettings()).timeout_s,
             clock=clock,
             rng=rng,
         )
@@ -254,10 +268,25 @@ class OptimizedLLMAdapter:
         )
         return self._streamed(request, mode=cache)
 
-    async def respond(self, input: str | Sequence[Any], **params: Any) -> Completion:  # noqa: A002
-        """Call the Responses interface; arguments as in OpenAI's documentation."""
-        body = {"model": self._model, **params, "input": input}
-        return await self.send(Request(api=Api.RESPONSES, body=body))
+    async def respond(
+        self,
+        input: str | Sequence[Any],  # noqa: A002 - OpenAI's name
+        *,
+        priority: Priority = Priority.NORMAL,
+        timeout_s: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        cache: CacheMode = "use",
+        **params: Any,
+    ) -> Completion:
+        """Call the Responses interface; `params` as in OpenAI's documentation, else as above."""
+        request = Request(
+            api=Api.RESPONSES,
+            body={"model": self._model, **params, "input": input},
+            priority=priority,
+            timeout_s=timeout_s,
+            labels=labels_of(labels, defaults=self._labels),
+        )
+        return await self.send(request, cache=cache)
 
     async def embed(
         self,
@@ -265,8 +294,10 @@ class OptimizedLLMAdapter:
         *,
         model: str | None = None,
         dimensions: int | None = None,
-    ) -> Any:
-        """Return the embedding of a text, or one for each of several.
+        priority: Priority = Priority.NORMAL,
+        labels: Mapping[str, str] | None = None,
+    ) -> Completion:
+        """Return the provider's answer with the embedding of a text, or one for each of several.
 
         Calls at the same time travel together, and equal texts once.
         """
@@ -275,16 +306,20 @@ class OptimizedLLMAdapter:
 
             self._embeddings = EmbeddingQueue(self.send)
         return await self._embeddings.embed(
-            inputs, model=model or self._model, dimensions=dimensions
+            inputs,
+            model=model or self._model,
+            dimensions=dimensions,
+            priority=priority,
+            labels=labels_of(labels, defaults=self._labels),
         )
 
     async def send(self, request: Request, *, cache: CacheMode = "use") -> Completion:
         """Make a call that is written out already, as the gateway has it."""
-        return await self._pipeline.complete(request, mode=cache)
+        return await self._pipeline.complete(self._labelled(request), mode=cache)
 
     async def open(self, request: Request, *, cache: CacheMode = "use") -> CompletionStream:
         """As `send`, in pieces; returns once they are on their way."""
-        return await self._streamed(request, mode=cache).opened()
+        return await self._streamed(self._labelled(request), mode=cache).opened()
 
     # --- Many -------------------------------------------------------------------------------------
 
@@ -298,6 +333,7 @@ class OptimizedLLMAdapter:
         max_in_flight: int = 1_000,
         timeout_s: float = math.inf,
         group_prefixes: int | None = None,
+        cache: CacheMode = "use",
         **params: Any,
     ) -> list[Any]:
         """Return the answers to many conversations, in their order.
@@ -313,6 +349,7 @@ class OptimizedLLMAdapter:
             group_prefixes: Send prompts that begin alike one after the other, so that the provider
                 has the beginning in its cache, if about so many calls are under way at a time.
                 None keeps their order; too low a number is worse than that.
+            cache: As for `complete`.
             **params: As for `complete`.
 
         Raises:
@@ -320,6 +357,9 @@ class OptimizedLLMAdapter:
         """
         from perfwright.llm.bulk import run_batch
 
+        if isinstance(conversations, str):
+            problem = "give a list of conversations; `complete` takes a single one"
+            raise ConfigError(field="conversations", value=conversations, problem=problem)
         requests = [self._chat(each, timeout_s=timeout_s, **params) for each in conversations]
         plan = None
         if group_prefixes is not None:
@@ -327,7 +367,7 @@ class OptimizedLLMAdapter:
 
             plan = group_by_prefix(requests, in_flight=group_prefixes)
         results: list[Any] = await run_batch(
-            self.send,
+            partial(self.send, cache=cache),
             requests if plan is None else plan.sent(requests),
             return_exceptions=return_exceptions,
             on_progress=on_progress,
@@ -436,9 +476,24 @@ class OptimizedLLMAdapter:
     ) -> Request:
         body = {"model": model or self._model, "messages": conversation_of(messages), **params}
         return Request(
-            body=body, priority=priority, timeout_s=timeout_s, labels=labels or self._labels
+            body=body,
+            priority=priority,
+            timeout_s=timeout_s,
+            labels=labels_of(labels, defaults=self._labels),
         )
+
+    def _labelled(self, request: Request) -> Request:
+        """Add the adapter's labels to a request that was written elsewhere."""
+        if not self._labels or self._labels.items() <= request.labels.items():
+            return request
+        return replace(request, labels=labels_of(request.labels, defaults=self._labels))
 
     def _streamed(self, request: Request, *, mode: CacheMode) -> CompletionStream:
         source = PipedStream(self._pipeline, request, mode=mode)
-        return CompletionStream(source, request=request, trace=source.trace)
+        return CompletionStream(source, request=request)
+
+
+def _substitutes(endpoints: Sequence[Endpoint]) -> list[str]:
+    """Name the endpoints that serve another model than the preferred one."""
+    preferred = endpoints[0].model
+    return [each.name for each in endpoints[1:] if each.model and each.model != preferred]

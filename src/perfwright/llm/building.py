@@ -39,6 +39,21 @@ def conversation_of(messages: Messages) -> list[Mapping[str, Any]]:
     raise ConfigError(field="messages", value=messages, problem=problem)
 
 
+def labels_of(labels: Mapping[str, str] | None, *, defaults: Mapping[str, str]) -> dict[str, str]:
+    """Return a call's labels above the adapter's.
+
+    Raises:
+        ConfigError: If they are not texts by name.
+    """
+    given: object = labels or {}
+    if not isinstance(given, Mapping) or not all(
+        isinstance(each, str) for pair in given.items() for each in pair
+    ):
+        problem = 'give texts by name, such as {"agent": "planner"}'
+        raise ConfigError(field="labels", value=labels, problem=problem)
+    return {**defaults, **(labels or {})}
+
+
 def endpoint_of(
     base_url: str | None,
     *,
@@ -61,6 +76,8 @@ def endpoint_of(
     requests = None
     if per_second is not None:
         requests = Rate(per_second, max(1.0, per_second * _BURST_S) if burst is None else burst)
+    if form not in (None, "openai", "anthropic"):
+        raise ConfigError(field="form", value=form, problem="is 'openai' or 'anthropic'")
     if form is None:
         form = "anthropic" if urlsplit(base_url).hostname == "api.anthropic.com" else "openai"
     return Endpoint(

@@ -37,15 +37,11 @@ class Caller:
         call, hold = await self._begun(request, trace)
         try:
             reply, endpoint = await self._pool.send(call)
-            model = str(reply.payload.get("model") or request.model)
-            cost_usd = hold.settle(reply.usage, model=model, endpoint=endpoint)
         except BaseException:
-            if call.is_under_way:  # cancelled, or too late: it may be charged for
-                hold.settle(None, model=request.model)
+            _give_up(call, hold)
             raise
-        finally:
-            hold.release()
-        return Answer(reply, endpoint, cost_usd)
+        model = str(reply.payload.get("model") or request.model)
+        return Answer(reply, endpoint, hold.settle(reply.usage, model=model, endpoint=endpoint))
 
     async def open(self, request: Request, trace: CallTrace) -> BookedStream:
         """Return the answer in pieces; its cost is booked at its end, or when it is closed."""
@@ -53,9 +49,7 @@ class Caller:
         try:
             stream = await self._pool.open(call)
         except BaseException:
-            if call.is_under_way:
-                hold.settle(None, model=request.model)
-            hold.release()
+            _give_up(call, hold)
             raise
         return BookedStream(stream, call=call, hold=hold, clock=self._clock)
 
@@ -83,6 +77,7 @@ class BookedStream:
         "cost_usd",
         "endpoint",
         "headers",
+        "is_substitute",
     )
 
     def __init__(self, stream: ReplyStream, *, call: Call, hold: Hold, clock: Clock) -> None:
@@ -93,6 +88,8 @@ class BookedStream:
         self._model = call.request.model
         self._start_s = clock.now()
         self.cost_usd: float | None = None
+        self.is_substitute = False
+        """Another model's than was asked, because that one was down."""
         self.headers: Mapping[str, str] = stream.headers
         self.endpoint: str = getattr(stream, "endpoint", "")
 
@@ -127,6 +124,14 @@ class BookedStream:
     def _text(self) -> str:
         """What has come of the answer: it is paid for, also when nobody learns the usage."""
         return "" if self._usage is not None else "".join(self._texts)
+
+
+def _give_up(call: Call, hold: Hold) -> None:
+    """End the hold of a call without an answer; cancelled, or too late, it may be charged for."""
+    if call.is_under_way:
+        hold.settle(None, model=call.request.model)
+    else:
+        hold.release()
 
 
 def _bounded(request: Request, *, max_tokens: int) -> Request:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from perfwright.core import Clock
+from perfwright.core import Clock, ConfigError, PerfwrightError, ProviderTimeoutError
 from perfwright.llm.calling import Answer, BookedStream, Caller
 from perfwright.llm.replies import Completion, Piece, Reply, Usage
 from perfwright.llm.requests import Api, Request
@@ -26,6 +29,8 @@ _OPERATIONS = {
     Api.EMBEDDINGS: "embeddings",
 }
 _NOTHING = Usage()
+_MODES = ("use", "refresh", "bypass")
+_log = logging.getLogger("perfwright.llm")
 
 
 class Pipeline:
@@ -39,17 +44,25 @@ class Pipeline:
         router: ModelChooser | None,
         sinks: Sequence[TraceSink],
         forms: Mapping[str, str],
+        substitutes: Collection[str],
+        timeout_s: float,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         self.caller, self.cache = caller, cache
         self._router, self._sinks = router, tuple(sinks)
-        self._forms = dict(forms)
+        self._forms, self._substitutes = dict(forms), frozenset(substitutes)
+        self._timeout_s = timeout_s
         self._clock, self._rng = clock, rng
         self.requests = self.failures = 0
 
     async def complete(self, request: Request, *, mode: CacheMode) -> Completion:
-        """Return the whole answer."""
+        """Return the whole answer.
+
+        Raises:
+            ConfigError: If there is no such mode.
+        """
+        check_mode(mode)
         trace, request, choice = self.begin(request)
         try:
             if self.cache is None:
@@ -117,6 +130,10 @@ class Pipeline:
         """Read the clock."""
         return self._clock.now()
 
+    def is_substitute(self, endpoint: str) -> bool:
+        """Whether it serves another model than the preferred endpoint does."""
+        return endpoint in self._substitutes
+
     @property
     def has_sinks(self) -> bool:
         """Whether anybody looks at traces."""
@@ -134,11 +151,23 @@ class Pipeline:
             nonlocal cost_usd
             reply, endpoint, cost_usd = await self.caller.send(request, trace)
             return Stored(
-                payload=reply.payload, usage=reply.usage, endpoint=endpoint, raw=reply.raw
+                payload=reply.payload,
+                usage=reply.usage,
+                endpoint=endpoint,
+                raw=reply.raw,
+                is_substitute=endpoint in self._substitutes,
             )
 
         start_s = self._clock.now()
-        stored, cached = await self.cache.complete(request, make, mode=mode)
+        timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
+        try:
+            async with asyncio.timeout(None if timeout_s == math.inf else timeout_s):
+                stored, cached = await self.cache.complete(request, make, mode=mode)
+        except TimeoutError as error:
+            if isinstance(error, PerfwrightError):
+                raise
+            problem = f"the call that others had begun was not answered within {timeout_s:g} s"
+            raise ProviderTimeoutError(endpoint="", problem=problem) from error
         if cached:
             trace.add("cache", start_s, end_s=self._clock.now())
             cost_usd = 0.0
@@ -148,15 +177,20 @@ class Pipeline:
     def _close(self, trace: CallTrace) -> None:
         trace.end_s = self._clock.now()
         for sink in self._sinks:
-            sink.finished(trace)
+            try:
+                sink.finished(trace)
+            except Exception:  # noqa: BLE001 - a broken sink must not cost a paid answer
+                _log.exception("a trace sink failed; the call goes on")
 
 
 class PipedStream:
     """The source of a `CompletionStream`: one streamed call on its way through the pipeline."""
 
     def __init__(self, pipeline: Pipeline, request: Request, *, mode: CacheMode) -> None:
-        self._pipeline, self._mode = pipeline, mode
-        self.trace, self.request, self._choice = pipeline.begin(request)
+        check_mode(mode)
+        self._pipeline, self._mode, self.request = pipeline, mode, request
+        self.trace: CallTrace | None = None
+        self._choice: Choice | None = None
         self._booked: BookedStream | None = None
         self._piece_s: list[float] | None = [] if pipeline.has_sinks else None
         self.cached = False
@@ -165,6 +199,7 @@ class PipedStream:
     async def open(self) -> ReplyStream:
         """Return once the answer is on its way."""
         pipeline, cache = self._pipeline, self._pipeline.cache
+        self.trace, self.request, self._choice = pipeline.begin(self.request)
         if cache is None:
             stream: ReplyStream = await self._brought()
             self.endpoint = getattr(stream, "endpoint", "")
@@ -183,6 +218,8 @@ class PipedStream:
 
     def end(self, pieces: list[Piece], error: BaseException | None) -> Completion | None:
         """Close the trace; a reader who left early has no answer, and nothing has failed."""
+        if self.trace is None:  # never begun, or refused at its beginning
+            return None
         if error is not None and not isinstance(error, GeneratorExit):
             self._pipeline.failed(self.trace, error, choice=self._choice)
             return None
@@ -204,5 +241,17 @@ class PipedStream:
         return completion if error is None else None
 
     async def _brought(self) -> BookedStream:
-        self._booked = await self._pipeline.caller.open(self.request, self.trace)
-        return self._booked
+        assert self.trace is not None  # noqa: S101  begun in `open`
+        self._booked = booked = await self._pipeline.caller.open(self.request, self.trace)
+        booked.is_substitute = self._pipeline.is_substitute(booked.endpoint)
+        return booked
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode of the cache.
+
+    Raises:
+        ConfigError: Then.
+    """
+    if mode not in _MODES:
+        raise ConfigError(field="cache", value=mode, problem=f"is one of {', '.join(_MODES)}")

@@ -16,6 +16,8 @@ from perfwright.llm.wire import is_usage_only, wants_usage
 class Source(Protocol):
     """Where the pieces come from, and who is told of their end."""
 
+    trace: CallTrace | None
+    """None before it is opened."""
     cached: bool
     """No provider was asked for this caller."""
     endpoint: str
@@ -37,8 +39,7 @@ class CompletionStream:
     `async for` over it; with `async with` around, leaving early ends the provider's work at once.
     """
 
-    def __init__(self, source: Source, *, request: Request, trace: CallTrace) -> None:
-        self.trace = trace
+    def __init__(self, source: Source, *, request: Request) -> None:
         self._source = source
         self._stream: ReplyStream | None = None
         self._pieces: AsyncIterator[Piece] | None = None
@@ -61,6 +62,11 @@ class CompletionStream:
                 raise
             self._pieces = aiter(self._stream)
         return self
+
+    @property
+    def trace(self) -> CallTrace | None:
+        """The stages of the call; None before it is opened."""
+        return self._source.trace
 
     @property
     def cached(self) -> bool:

@@ -150,3 +150,28 @@ def _with_source(price: Price, source: str) -> Price:
     from dataclasses import replace
 
     return replace(price, source=source)
+
+
+def test_no_file_is_opened_once_prices_are_built_and_the_model_is_known() -> None:
+    program = (
+        "import asyncio, random, resource\n"
+        "from perfwright.llm import Call, CallTrace, Request, Usage\n"
+        "from perfwright.llm.cost import CostControl\n"
+        "from perfwright.llm.requests import Api\n"
+        "async def main():\n"
+        "    control = CostControl()\n"
+        "    for model in ('gpt-4o-mini', 'nobody-knows'):\n"
+        "        request = Request(api=Api.CHAT, body={'model': model, 'messages': []})\n"
+        "        trace = CallTrace('chat', start_s=0.0, rng=random.Random(1))\n"
+        "        hold = await control.reserve(Call(request, 1, 1, trace))\n"
+        "        limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))\n"
+        "        print(hold.settle(Usage(prompt_tokens=1_000_000), model=model))\n"
+        "        resource.setrlimit(resource.RLIMIT_NOFILE, limits)\n"
+        "    print(control.get_stats()['unpriced_calls'])\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout, done.stderr) == ("0.15\nNone\n1\n", "")

@@ -167,12 +167,16 @@ def _headers(given: dict[str, str]) -> dict[str, str]:
 
 @asynccontextmanager
 async def gateway(
-    runtime: FakeRuntime | None = None, *, keys: Iterable[GatewayKey] = (), **settings: Any
+    runtime: FakeRuntime | None = None,
+    *,
+    keys: Iterable[GatewayKey] = (),
+    model: str = "",
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve a pipeline on a free port of this machine."""
     runtime, clock = runtime or FakeRuntime(), SystemClock()
     chosen = GatewaySettings(port=0, **{"drain_timeout_s": 2.0, **settings})
-    answering = Gateway(runtime, keys=keys, settings=chosen, clock=clock)
+    answering = Gateway(runtime, keys=keys, settings=chosen, clock=clock, model=model)
     stop, ports = Stop(), asyncio.Queue[int]()
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.limits.loops import in_loop
-from tests.llm.gateway.fakes import HELLO, RAW, FakeRuntime, gateway, until
+from tests.llm.gateway.fakes import HELLO, RAW, FakeRuntime, FakeStream, gateway, pieces, until
 
 BODY = msgspec.json.encode(HELLO)
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
@@ -169,6 +169,48 @@ async def test_a_caller_that_leaves_in_its_body_asks_nothing() -> None:
     assert served.runtime.asked == []
 
 
+# Many
+
+
+@in_loop
+async def test_callers_beyond_the_places_wait_and_are_served() -> None:
+    runtime = FakeRuntime(gate=asyncio.Event())
+    close = WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    async with gateway(runtime, max_connections=2) as served, asyncio.TaskGroup() as group:
+        calls = [group.create_task(served.raw(close)) for _ in range(6)]
+        await until(lambda: runtime.under_way == 2)
+        await asyncio.sleep(0.1)
+        assert runtime.under_way == 2
+        assert runtime.gate is not None
+        runtime.gate.set()
+        assert [(await call).endswith(RAW) for call in calls] == [True] * 6
+
+
+@in_loop
+async def test_an_idle_connection_makes_place_for_those_who_wait() -> None:
+    async with gateway(max_connections=1) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(WHOLE)
+        await reader.readuntil(RAW)
+        async with asyncio.timeout(4.0):
+            assert (await served.post())[0] == 200
+        writer.close()
+
+
+@in_loop
+async def test_those_who_wait_for_a_place_are_served_before_the_end() -> None:
+    runtime = FakeRuntime(gate=asyncio.Event())
+    async with gateway(runtime, max_connections=1) as served, asyncio.TaskGroup() as group:
+        calls = [group.create_task(served.raw(WHOLE)) for _ in range(4)]
+        await until(lambda: runtime.under_way == 1)
+        await asyncio.sleep(0.1)
+        served.stop.ask()
+        await until(lambda: runtime.under_way == 4)
+        assert runtime.gate is not None
+        runtime.gate.set()
+        assert [(await call).endswith(RAW) for call in calls] == [True] * 4
+
+
 # The end
 
 
@@ -201,6 +243,51 @@ async def test_a_request_on_its_way_when_the_gateway_stops_is_answered() -> None
         writer.write(WHOLE)
         answer = await reader.read()
         assert answer.endswith(RAW)
+        writer.close()
+
+
+@in_loop
+async def test_a_stream_that_began_before_the_stop_leaves_time_for_a_request_on_its_way() -> None:
+    gate = asyncio.Event()
+    stream = FakeStream(pieces("a", "b"))
+
+    async def pause() -> None:
+        if not stream.cached:  # the first piece comes at once
+            stream.cached = True
+            return
+        await gate.wait()
+
+    stream.pause = pause
+    asked = msgspec.json.encode({**HELLO, "stream": True})
+    async with gateway(FakeRuntime(streamed=lambda _: stream)) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(asked) + asked)
+        assert b"connection: close" not in (await reader.readuntil(b"\r\n\r\n")).lower()
+        served.stop.ask()
+        await until(lambda: served.gateway.is_draining)
+        gate.set()
+        assert (await reader.readuntil(b"\r\n0\r\n\r\n")).endswith(b"[DONE]\n\n\r\n0\r\n\r\n")
+        await asyncio.sleep(0.2)
+        writer.write(WHOLE)
+        answer = await reader.read()
+        assert b"connection: close" in answer.lower()
+        assert answer.endswith(RAW)
+        assert await served.serving == 0
+        writer.close()
+
+
+@in_loop
+async def test_a_connection_long_idle_may_still_send_a_request_right_after_the_stop() -> None:
+    async with gateway() as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(WHOLE)
+        await reader.readuntil(RAW)
+        await asyncio.sleep(1.1)  # longer than a stopping gateway waits
+        served.stop.ask()
+        await until(lambda: served.gateway.is_draining)
+        await asyncio.sleep(0.2)
+        writer.write(WHOLE)
+        assert (await reader.read()).endswith(RAW)
         writer.close()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from yarl import URL
 
 from perfwright.batching import Priority
 from perfwright.core.errors import (
@@ -110,6 +111,29 @@ async def test_labels_priority_and_timeout_may_be_given_in_headers() -> None:
     assert (asked.priority, asked.timeout_s) == (Priority.HIGH, 2.5)
 
 
+@pytest.mark.parametrize("named", [{}, {"model": None}, {"model": ""}])
+@in_loop
+async def test_a_call_that_names_no_model_is_for_the_configured_one(named: dict[str, Any]) -> None:
+    body = {"messages": HELLO["messages"], **named}
+    async with gateway(model="small") as served:
+        await served.post(body=body)
+        await served.post()
+        anonymous, other = served.runtime.asked
+    assert (anonymous.model, anonymous.raw) == ("small", None)
+    assert anonymous.body["messages"] == HELLO["messages"]
+    assert (other.model, other.raw) == ("m", msgspec.json.encode(HELLO))
+
+
+@in_loop
+async def test_a_key_may_leave_out_the_configured_model_if_it_is_one_of_its_own() -> None:
+    keys = [key("alice", SECRET, models=frozenset({"small"}))]
+    body = {"messages": HELLO["messages"]}
+    async with gateway(keys=keys, model="small") as served:
+        assert (await served.post(body=body, **BEARER))[0] == 200
+    async with gateway(keys=keys, model="large") as served:
+        assert await served.error(body=body, **BEARER) == (403, "model_not_allowed")
+
+
 @pytest.mark.parametrize("mode", ["use", "refresh", "bypass"])
 @in_loop
 async def test_a_caller_may_do_without_the_cache(mode: str) -> None:
@@ -130,6 +154,9 @@ async def test_a_caller_may_do_without_the_cache(mode: str) -> None:
         (ProviderRefusedError(endpoint="e", problem="p", status=422, code="odd"), 422, "odd"),
         (ProviderRefusedError(endpoint="e", problem="p", status=401), 502, "provider_refused_key"),
         (ProviderTimeoutError(endpoint="e", problem="p"), 504, "provider_timeout"),
+        (ProviderRefusedError(endpoint="e", problem="p", status=302), 502, "provider_error"),
+        (ProviderRefusedError(endpoint="e", problem="p", status=407), 502, "provider_error"),
+        (ProviderRefusedError(endpoint="e", problem="p"), 502, "provider_error"),
         (ProviderDownError(endpoint="e", problem="p", status=500), 502, "provider_error"),
         (ProviderDownError(endpoint="e", problem="p"), 503, "provider_down"),
     ],
@@ -335,9 +362,12 @@ async def test_models_are_listed_and_found_one_by_one() -> None:
         _, listed = await served.get("/v1/models")
         status, one = await served.get("/v1/models/other/model")
         missing, _ = await served.get("/v1/models/none")
+        async with served.client.get(URL("/v1/models/other%2Fmodel", encoded=True)) as found:
+            escaped = found.status
     names = [entry["id"] for entry in msgspec.json.decode(listed)["data"]]
     assert names == ["m", "other/model"]
     assert (status, msgspec.json.decode(one)["id"], missing) == (200, "other/model", 404)
+    assert escaped == 200
 
 
 @in_loop
@@ -347,6 +377,16 @@ async def test_metrics_show_the_gateways_counts_and_the_pipelines() -> None:
         _, text = await served.get("/metrics")
     assert b'perfwright_gateway_requests_total{route="chat",status="200"} 1.0\n' in text
     assert b"perfwright_llm_requests_total 1.0\n" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("OPTIONS", CHAT), ("GET", "/metrics"), ("GET", "/health"), ("GET", "/no")]
+)
+@in_loop
+async def test_no_answer_tells_what_the_server_is_made_of(method: str, path: str) -> None:
+    async with gateway() as served:
+        async with served.client.request(method, path) as answer:
+            assert answer.headers["Server"] == "perfwright"
 
 
 @in_loop

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from perfwright.core.errors import ProviderLimitError, StreamCutError
+from perfwright.llm.gateway.server import Connection
 from perfwright.llm.replies import Piece
 from perfwright.llm.requests import Request
 from tests.limits.loops import in_loop
@@ -123,6 +124,28 @@ async def test_a_caller_that_vanishes_ends_its_stream() -> None:
         await until(lambda: stream.is_closed)
         await until(lambda: served.gateway.counts.disconnected == 1)
         assert served.gateway.counts.in_flight == 0
+
+
+@in_loop
+async def test_a_caller_whose_connection_is_closing_has_left_and_is_no_defect(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[Connection] = []
+    monkeypatch.setattr(Connection, "begin", lambda self: made.append(self))
+    runtime, stream = streaming(*pieces("a", "b"))
+
+    async def close_it() -> None:
+        assert made[0].transport is not None
+        made[0].transport.close()
+
+    stream.pause = close_it
+    async with gateway(runtime) as served:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await served.post(body=STREAM)
+        await until(lambda: served.gateway.counts.in_flight == 0)
+        assert served.gateway.counts.disconnected == 1
+        assert served.gateway.counts.requests == 0
+    assert caplog.text == ""
 
 
 @in_loop

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, Literal
 
 from perfwright.cache import AdvancedCache
-from perfwright.core import SpendLimitError
 from perfwright.llm.caching.keys import IGNORED_FIELDS, KeyMaker
 from perfwright.llm.caching.live import SharedStream
 from perfwright.llm.caching.making import (
+    OWN_ERRORS,
     Make,
     Making,
     Open,
@@ -20,7 +20,7 @@ from perfwright.llm.caching.making import (
 )
 from perfwright.llm.caching.semantic import SemanticCache
 from perfwright.llm.caching.sharing import SharedStreams
-from perfwright.llm.caching.stored import Stored, is_kept
+from perfwright.llm.caching.stored import Stored, keeps
 from perfwright.llm.caching.tallies import Tally
 from perfwright.llm.requests import Api, Request
 from perfwright.monitoring import Metric
@@ -99,8 +99,8 @@ class CompletionCache:
             mode: For this call.
 
         Raises:
-            Exception: What `make` raised, to all who shared its call. Only a `SpendLimitError` is
-                its caller's own: the others try with theirs.
+            Exception: What `make` raised, to all who shared its call. Only its caller's
+                own budget and time (`OWN_ERRORS`) are not theirs: they try with their own.
         """
         key = self._key(request) if mode != "bypass" else None
         if key is None:
@@ -138,7 +138,7 @@ class CompletionCache:
                 self._tally.semantic_hits += 1
                 return Stored.unpack(record), True
             self._tally.unkept += making.was_asked
-        except SpendLimitError as error:
+        except OWN_ERRORS as error:
             raise making.own(error) from None
         finally:
             if not (was_making or making.was_asked):
@@ -154,7 +154,7 @@ class CompletionCache:
     async def _refreshed(self, request: Request, make: Make, *, key: str, ttl_s: float) -> Stored:
         self._tally.refreshes += 1
         made = await make()
-        if is_kept(request, made.payload):
+        if keeps(request, made):
             await self._cache.set(key, made.pack(), ttl=ttl_s)
         else:
             self._tally.unkept += 1

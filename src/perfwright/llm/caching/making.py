@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from perfwright.core import LLMError, SpendLimitError, StreamCutError
+from perfwright.core import (
+    LimitTimeoutError,
+    LLMError,
+    ProviderTimeoutError,
+    SpendLimitError,
+    StreamCutError,
+)
 from perfwright.llm.caching.keys import KeyMaker
 from perfwright.llm.caching.live import Live
 from perfwright.llm.caching.semantic import Search, SemanticCache
-from perfwright.llm.caching.stored import Stored, is_kept
+from perfwright.llm.caching.stored import Stored, keeps
 from perfwright.llm.caching.tallies import Tally
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import ReplyStream
 from perfwright.llm.wire import assemble, piece_sizes, usage_of
+
+OWN_ERRORS = (SpendLimitError, LimitTimeoutError, ProviderTimeoutError)
+"""Say something of the caller who was first, its budget and its time, and nothing of the others."""
 
 Make = Callable[[], Awaitable[Stored]]
 Open = Callable[[], Awaitable[ReplyStream]]
@@ -28,7 +37,7 @@ class UnkeptError(LLMError):
 
 
 class OthersLimitError(LLMError):
-    """The caller whose call was shared had no budget left; that says nothing of the others."""
+    """The caller whose call was shared had no budget or no time left; the others may have."""
 
 
 class Similar:
@@ -91,7 +100,7 @@ class Making:
             self._on_end()
         return record_of(self._request, self.made)
 
-    def own(self, error: SpendLimitError) -> Exception:
+    def own(self, error: Exception) -> Exception:
         """Return the error for this caller."""
         return error if self.was_asked else OthersLimitError()
 
@@ -131,11 +140,11 @@ class Reading:
         self._live.finish(record)
         if self._similar is not None:
             self._similar.learn(stored)
-        if not is_kept(self._request, stored.payload):
+        if not keeps(self._request, stored):
             raise UnkeptError(record)
         return record
 
-    def own(self, error: SpendLimitError) -> Exception:
+    def own(self, error: Exception) -> Exception:
         """Return the error for the caller that brought `open_`."""
         return error if self.was_asked else OthersLimitError()
 
@@ -153,6 +162,7 @@ class Reading:
             usage=usage_of(self._request.api, payload),
             endpoint=live.endpoint,
             piece_sizes=piece_sizes(live.pieces),
+            is_substitute=getattr(stream, "is_substitute", False),
         )
 
 
@@ -163,7 +173,7 @@ def record_of(request: Request, stored: Stored) -> bytes:
         UnkeptError: If this answer is not to be kept; it has the bytes.
     """
     record = stored.pack()
-    if not is_kept(request, stored.payload):
+    if not keeps(request, stored):
         raise UnkeptError(record)
     return record
 

@@ -7,9 +7,16 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from perfwright.cache import AdvancedCache
-from perfwright.core import SpendLimitError, StreamCutError
+from perfwright.core import StreamCutError
 from perfwright.llm.caching.live import Live, SharedStream
-from perfwright.llm.caching.making import Open, OthersLimitError, Reading, Similar, UnkeptError
+from perfwright.llm.caching.making import (
+    OWN_ERRORS,
+    Open,
+    OthersLimitError,
+    Reading,
+    Similar,
+    UnkeptError,
+)
 from perfwright.llm.caching.stored import Stored
 from perfwright.llm.caching.tallies import Tally
 from perfwright.llm.requests import Request
@@ -53,7 +60,7 @@ class SharedStreams:
         live.enter()
         try:
             stored = await live.result()
-        except SpendLimitError:
+        except OWN_ERRORS:
             raise OthersLimitError from None
         finally:
             live.leave()
@@ -77,7 +84,7 @@ class SharedStreams:
         stream = SharedStream(live, cached=True)
         try:
             await stream.opened()
-        except SpendLimitError:
+        except OWN_ERRORS:
             raise OthersLimitError from None
         self._tally.shared += 1
         return stream
@@ -94,7 +101,7 @@ class SharedStreams:
         stream = SharedStream(live, cached=False)
         try:
             await stream.opened()
-        except SpendLimitError as error:
+        except OWN_ERRORS as error:
             raise reading.own(error) from None
         stream.cached = not reading.was_asked
         if similar is not None and similar.is_served:

@@ -39,6 +39,8 @@ class Stored:
     """Characters of each piece of text, in their order; empty if it did not come as a stream."""
     raw: bytes | None = None
     """`payload` as JSON, where it is at hand."""
+    is_substitute: bool = False
+    """Another model's than was asked, because that one was down: not kept."""
 
     def pack(self) -> bytes:
         """Return it as bytes, about as long as the JSON of the payload."""
@@ -77,6 +79,11 @@ class Stored:
             piece_sizes=sizes,
             raw=body,
         )
+
+
+def keeps(request: Request, stored: Stored) -> bool:
+    """Say whether an answer is one that the same request may get again."""
+    return not stored.is_substitute and is_kept(request, stored.payload)
 
 
 def is_kept(request: Request, payload: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from perfwright.llm.cost.needs import Needs
 from perfwright.llm.cost.places import MakeLedger
 from perfwright.llm.cost.price import PICO, Price
 from perfwright.llm.cost.prices import Prices
+from perfwright.llm.cost.troubles import Troubles
 from perfwright.llm.replies import Usage
 from perfwright.llm.requests import Request
 from perfwright.llm.transport import Call
@@ -24,6 +25,7 @@ from perfwright.monitoring import Metric
 _ANY: tuple[str | None, str] = (None, "")
 """An endpoint of which neither address nor model is known."""
 _NO_LABELS: Mapping[str, str] = {}
+_MAX_MODELS = 4_096
 
 
 class Hold:
@@ -55,6 +57,8 @@ class Hold:
         received: str | None = None,
     ) -> float | None:
         """Book what the call took, and return its cost in USD, None where no price is known.
+
+        The answer is there and paid for: what goes wrong here is logged and counted, not raised.
 
         Args:
             usage: What the provider counted. None: it may have been billed, but nobody said how
@@ -138,6 +142,8 @@ class CostControl:
         self.ledger = make_ledger(clock, watch)
         """Where the budgets are kept; a shared one can `look` at what all have spent."""
         self._refused = 0
+        self._troubles = Troubles()
+        self._looked_up: set[str] = set()
         self._needs = Needs(
             self._estimator, price_of=self._dearest, strict_max_tokens=strict_max_tokens
         )
@@ -155,6 +161,8 @@ class CostControl:
             SpendLimitError: If a budget cannot pay for it.
             ConfigError: If a budget is in USD and the model has no price.
         """
+        if call.request.model not in self._looked_up:
+            self._look_up(call.request.model)
         if not self._budgets:
             return Hold(self, call)
         labels = call.request.labels
@@ -198,19 +206,25 @@ class CostControl:
     ) -> float | None:
         """Book a call that was let through; `Hold.settle` calls this."""
         request = call.request
-        estimated = usage is None
-        if usage is None:
-            usage = self._guess(call, received)
-        else:
-            self._estimator.learn(request, usage)
-        pico = self._book(
-            usage, model=model, asked=request.model, labels=request.labels, batch=batch,
-            endpoint=endpoint, estimated=estimated,
-        )  # fmt: skip
-        if grant is not None:
-            paid = pico if pico is not None else self._at_most(usage, model=request.model)
-            grant.settle(Amounts(paid, usage.total_tokens, 1))
-        return None if pico is None else pico / PICO
+        cost_usd = None
+        try:
+            taken = usage if usage is not None else self._guess(call, received)
+            pico = self._book(
+                taken, model=model, asked=request.model, labels=request.labels, batch=batch,
+                endpoint=endpoint, estimated=usage is None,
+            )  # fmt: skip
+            cost_usd = None if pico is None else pico / PICO
+            if grant is not None:
+                paid = pico if pico is not None else self._at_most(taken, model=request.model)
+                grant, settled = None, grant
+                settled.settle(Amounts(paid, taken.total_tokens, 1))
+            if usage is not None:
+                self._estimator.learn(request, usage)
+        except Exception as error:  # noqa: BLE001 - an answer that is paid for is never lost
+            self._troubles.note("a call could not be booked", error)
+            if grant is not None:
+                grant.release()
+        return cost_usd
 
     def charge(
         self,
@@ -242,7 +256,11 @@ class CostControl:
         return (
             self.book.get_stats()
             | alerts
-            | {"refused_calls": self._refused, "budgets": self.ledger.get_stats()}
+            | {
+                "refused_calls": self._refused,
+                "booking_failures": self._troubles.count,
+                "budgets": self.ledger.get_stats(),
+            }
         )
 
     def metrics(self) -> Iterator[Metric]:
@@ -272,14 +290,35 @@ class CostControl:
         endpoint: str,
         estimated: bool,
     ) -> int | None:
-        base_url, own_model = self._offers.get(endpoint, _ANY)
-        price = self._prices.of(model, asked=own_model or asked, base_url=base_url)
-        pico = None if price is None else price.pico(usage, batch=batch)
+        pico = self._cost(usage, model=model, asked=asked, batch=batch, endpoint=endpoint)
         self.book.book(
             usage, pico=pico, model=model, endpoint=endpoint, labels=labels, batch=batch,
             estimated=estimated,
         )  # fmt: skip
         return pico
+
+    def _cost(
+        self, usage: Usage, *, model: str, asked: str, batch: bool, endpoint: str
+    ) -> int | None:
+        """Return what a call costs in pico-dollars, None also where the price cannot be read."""
+        base_url, own_model = self._offers.get(endpoint, _ANY)
+        try:
+            price = self._prices.of(model, asked=own_model or asked, base_url=base_url)
+            return None if price is None else price.pico(usage, batch=batch)
+        except Exception as error:  # noqa: BLE001 - prices may be anybody's; the answer is paid for
+            self._troubles.note(f"no price of {model!r} could be found", error)
+            return None
+
+    def _look_up(self, model: str) -> None:
+        """Read the tables that a model's price needs now: after the call it may be too late."""
+        try:
+            self._dearest(model)
+        except Exception as error:  # noqa: BLE001 - only a budget of money must know it now
+            self._troubles.note(f"no price of {model!r} could be found", error)
+            return
+        if len(self._looked_up) >= _MAX_MODELS:
+            self._looked_up.clear()
+        self._looked_up.add(model)
 
     def _guess(self, call: Call, received: str | None) -> Usage:
         if received is None:
@@ -297,7 +336,11 @@ class CostControl:
 
     def _at_most(self, usage: Usage, *, model: str) -> int:
         """Return what an answer without a price is taken for in a budget, in pico-dollars."""
-        price = self._dearest(model)
+        try:
+            price = self._dearest(model)
+        except Exception as error:  # noqa: BLE001 - the answer is paid for
+            self._troubles.note(f"no price of {model!r} could be found", error)
+            return 0
         return 0 if price is None else price.pico(usage)
 
 

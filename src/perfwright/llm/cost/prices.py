@@ -48,6 +48,7 @@ class Prices:
                 written if isinstance(written, Price | str) else Price.parse(written, name=name)
             )
         self._catalogue = Catalogue() if catalogue else None
+        self._listed = listed_prices()
         self._known: dict[tuple[str, str, str | None], Price | None] = {}
         self._until_s = float("-inf")
 
@@ -100,8 +101,7 @@ class Prices:
         return self.of(asked, base_url=base_url) if found is None and asked else found
 
     def _public(self, model: str, base_url: str | None) -> Price | None:
-        listed = listed_prices()
-        catalogue = self._catalogue
+        listed, catalogue = self._listed, self._catalogue
         if catalogue is not None and not catalogue.agrees_with(listed.get(model), base_url):
             found = catalogue.find(model, base_url=base_url, at=self._clock.today())
             if found is not None:

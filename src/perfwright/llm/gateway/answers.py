@@ -24,6 +24,11 @@ def json_response(body: bytes, *, status: int = 200, **headers: str) -> web.Resp
     )
 
 
+def text_response(text: str, *, kind: str) -> web.Response:
+    """Return a text of some content type."""
+    return web.Response(body=text.encode(), headers={"Content-Type": kind, "Server": SERVER})
+
+
 def document_response(document: object, *, status: int = 200) -> web.Response:
     """Return something as JSON."""
     return json_response(_encode(document), status=status)

@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import json
+from types import UnionType
 from typing import Any
 
 import msgspec
 
 from perfwright.llm.gateway.problems import Problem
+from perfwright.llm.requests import Api
 
 _decode = msgspec.json.Decoder().decode
+_Shape = tuple[type | UnionType, str]
+_TEXT: _Shape = (str, "a string")
+_SWITCH: _Shape = (bool, "true or false")
+_OBJECT: _Shape = (dict, "an object")
+_ARRAY: _Shape = (list, "an array")
+_TEXT_OR_ARRAY: _Shape = (str | list, "a string or an array")
+_TEXT_OR_OBJECT: _Shape = (str | dict, "a string or an object")
+_SHAPES = {
+    "model": _TEXT,
+    "stream": _SWITCH,
+    "stream_options": _OBJECT,
+    "messages": _ARRAY,
+    "tools": _ARRAY,
+    "functions": _ARRAY,
+    "input": _TEXT_OR_ARRAY,
+    "system": _TEXT_OR_ARRAY,
+    "stop": _TEXT_OR_ARRAY,
+    "stop_sequences": _ARRAY,
+    "tool_choice": _TEXT_OR_OBJECT,
+    "response_format": _OBJECT,
+    "output_config": _OBJECT,
+    "thinking": _OBJECT,
+    "metadata": _OBJECT,
+    "reasoning_effort": _TEXT,
+    "user": _TEXT,
+}
+"""Of fields that may also be null."""
+_LISTS_OF_OBJECTS = ("messages", "tools", "functions", "system")
 
 
-def decode(raw: bytes) -> dict[str, Any] | Problem:
+def decode(raw: bytes, *, api: Api) -> dict[str, Any] | Problem:
     """Read a body, or say what is wrong with it, and where."""
     try:
         body = _decode(raw)
@@ -20,7 +50,7 @@ def decode(raw: bytes) -> dict[str, Any] | Problem:
         return _why_not(raw)
     if not isinstance(body, dict):
         return _bad(f"the body must be a JSON object, not {_name_of(body)}")
-    return _ill_typed(body) or body
+    return _ill_typed(body, api) or body
 
 
 def refuse_content_type(value: str | None) -> Problem | None:
@@ -47,13 +77,52 @@ def too_large(limit_bytes: int) -> Problem:
     return Problem(status=413, code="request_too_large", text=text)
 
 
-def _ill_typed(body: dict[str, Any]) -> Problem | None:
-    """Check the two fields that the gateway itself reads."""
-    if not isinstance(model := body.get("model", ""), str | None):
-        return _bad(f"model must be a string, not {_name_of(model)}")
-    if not isinstance(stream := body.get("stream", False), bool | None):
-        return _bad(f"stream must be true or false, not {_name_of(stream)}")
+def _ill_typed(body: dict[str, Any], api: Api) -> Problem | None:
+    """Check the shape of what the pipeline reads; what else is wrong the provider says."""
+    for name, value in body.items():
+        shape = _SHAPES.get(name)
+        if shape is not None and value is not None and not isinstance(value, shape[0]):
+            return _wrong(name, shape[1], value)
+    for name in _LISTS_OF_OBJECTS:
+        if found := _not_objects(body.get(name), name):
+            return found
+    if api is Api.RESPONSES and (found := _not_objects(body.get("input"), "input")):
+        return found
+    if api is Api.MESSAGES and isinstance(choice := body.get("tool_choice"), str):
+        return _wrong("tool_choice", "an object", choice)
+    for at, message in enumerate(body.get("messages") or ()):
+        if found := _bad_message(message, f"messages[{at}]"):
+            return found
     return None
+
+
+def _bad_message(message: dict[str, Any], name: str) -> Problem | None:
+    content = message.get("content")
+    if type(content) is not str and (found := _bad_content(content, f"{name}.content")):
+        return found
+    if calls := message.get("tool_calls"):
+        if not isinstance(calls, list):
+            return _wrong(f"{name}.tool_calls", "an array", calls)
+        return _not_objects(calls, f"{name}.tool_calls")
+    return None
+
+
+def _bad_content(content: object, name: str) -> Problem | None:
+    if not isinstance(content, str | list | None):
+        return _wrong(name, "a string or an array", content)
+    return _not_objects(content, name)
+
+
+def _not_objects(items: object, name: str) -> Problem | None:
+    if isinstance(items, list):
+        for at, item in enumerate(items):
+            if not isinstance(item, dict):
+                return _wrong(f"{name}[{at}]", "an object", item)
+    return None
+
+
+def _wrong(name: str, wanted: str, value: object) -> Problem:
+    return _bad(f"{name} must be {wanted}, not {_name_of(value)}")
 
 
 def _why_not(raw: bytes) -> Problem:

@@ -84,7 +84,8 @@ class KeyRing:
         """Say why a key may not make this call now; else the call is counted."""
         if not key.allows(model):
             allowed = ", ".join(sorted(key.models or ())) or "none"
-            text = f"key {key.name!r} may not ask for model {model!r}; it may ask for: {allowed}"
+            asked = f"model {model!r}" if model else "no model in particular"
+            text = f"key {key.name!r} may not ask for {asked}; it may ask for: {allowed}"
             return Problem(status=403, code="model_not_allowed", text=text)
         bucket = self._buckets.get(key.name)
         if bucket is None or bucket.try_take(1.0, now_s):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 _BACKLOG = 2_048
+_AT_ONCE = 128
+"""Accepted in one turn of the loop, so that open calls go on."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def listen(host: str, port: int, *, reuse_port: bool = False) -> list[socket.socket]:
@@ -41,17 +47,89 @@ def _set_up(one: socket.socket, *, reuse_port: bool) -> None:
         one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
 
-def waiting(one: socket.socket) -> Iterator[socket.socket]:
-    """Accept the connections that wait; close the socket right after, or more will come.
+class Acceptor:
+    """Accepts connections while there is a place for them; the others wait in the kernel's queue.
 
-    Their handshake is over, so their callers believe themselves served: closing the socket would
-    reset them. A shorter queue keeps the next ones out, who will be refused instead.
+    Args:
+        sockets: That listen.
+        places: How many connections there may be at once.
+        make: Makes what handles one.
     """
-    one.listen(0)
-    while True:
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        *,
+        places: int,
+        make: Callable[[], asyncio.BaseProtocol],
+    ) -> None:
+        self._sockets, self._make = sockets, make
+        self._places, self._taken = places, 0
+        self._loop = asyncio.get_running_loop()
+        self._joining: set[asyncio.Task[object]] = set()
+        self.is_full = False
+        """Nothing is accepted until a connection ends."""
+
+    def start(self) -> None:
+        """Accept who comes."""
+        self.is_full = False
+        for one in self._sockets:
+            self._loop.add_reader(one, self._accept, one)
+
+    def release(self) -> None:
+        """A connection has ended."""
+        self._taken -= 1
+        if self.is_full:
+            self.start()
+
+    async def close(self) -> None:
+        """Take those who wait, whose handshake is over, and close the sockets: others are refused.
+
+        They believe themselves served: closing the socket alone would reset them. A shorter queue
+        keeps the next ones out.
+        """
+        self._pause()
+        for one in self._sockets:
+            one.listen(0)
+            with suppress(OSError):  # no descriptor is left: those who still wait are reset
+                while self._take(one):
+                    pass
+            one.close()
+        self.is_full, self._sockets = False, ()
+        if self._joining:
+            await asyncio.wait(self._joining)
+
+    def _pause(self) -> None:
+        for one in self._sockets:
+            self._loop.remove_reader(one)
+        self.is_full = True
+
+    def _accept(self, one: socket.socket) -> None:
+        try:
+            for _ in range(_AT_ONCE):
+                if self._taken >= self._places:
+                    self._pause()
+                    return
+                if not self._take(one):
+                    return
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._pause()
+
+    def _take(self, one: socket.socket) -> bool:
+        """Accept a connection, if one waits."""
         try:
             accepted, _ = one.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:
+            return True
         accepted.setblocking(False)
-        yield accepted
+        self._taken += 1
+        joining = self._loop.create_task(
+            self._loop.connect_accepted_socket(self._make, accepted)
+        )
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
+        return True

@@ -136,6 +136,11 @@ def problem_of(error: Exception) -> Problem:
             return Problem(status=500, code="internal_error", text=text)
 
 
+def _is_the_callers(status: int | None) -> bool:
+    """Tell what a caller can mend from redirects, proxies' refusals, certificates."""
+    return status is not None and 400 <= status < 500 and status != 407
+
+
 def _problem_of_provider(error: ProviderError) -> Problem:
     text, wait_s = str(error), error.retry_after_s
     match error:
@@ -145,6 +150,8 @@ def _problem_of_provider(error: ProviderError) -> Problem:
         case ProviderRefusedError(status=401 | 403):
             # Passed on, the caller would take it for a refusal of its own key.
             return Problem(status=502, code="provider_refused_key", text=text)
+        case ProviderRefusedError() if not _is_the_callers(error.status):
+            return Problem(status=502, code="provider_error", text=text)
         case ProviderRefusedError():
             code = error.code or "provider_refused"
             return Problem(status=error.status or 400, code=code, text=text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,8 @@ from aiohttp.streams import StreamReader
 
 from perfwright.core import Clock
 from perfwright.llm.gateway import answers
-from perfwright.llm.gateway.listening import listen, waiting
+from perfwright.llm.gateway.descriptors import for_callers, limit
+from perfwright.llm.gateway.listening import Acceptor, listen
 from perfwright.llm.gateway.problems import Problem
 from perfwright.llm.gateway.service import Gateway
 from perfwright.llm.gateway.settings import GatewaySettings
@@ -24,7 +24,6 @@ logger = logging.getLogger("perfwright.gateway")
 
 _SWEEP_S = 0.5
 _TURN_S = 0.02
-_TURNS = 5
 _LINGER_S = 1.0
 """How long a stopping gateway still takes requests on open connections: one may be on its way."""
 _CUT_S = 2.0
@@ -35,9 +34,16 @@ _LINGERING_S = 3.0
 class Connection(web.RequestHandler):
     """One caller's connection; it knows since when it waits for what."""
 
-    def __init__(self, server: GatewayServer, now: Callable[[], float], **options: Any) -> None:
+    def __init__(
+        self,
+        server: GatewayServer,
+        now: Callable[[], float],
+        *,
+        on_end: Callable[[], None],
+        **options: Any,
+    ) -> None:
         super().__init__(server, **options)
-        self._now = now
+        self._now, self._on_end = now, on_end
         self.is_busy = False
         """A request's headers are complete, and its answer is not."""
         self.partial_since_s: float | None = None
@@ -46,6 +52,11 @@ class Connection(web.RequestHandler):
         """When it last did something."""
         self.stalled_since_s: float | None = None
         """Since when its caller leaves an answer unread, so that no more of it can be sent."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave the place to another."""
+        super().connection_lost(exc)
+        self._on_end()
 
     def data_received(self, data: bytes) -> None:
         """Note when a head begins."""
@@ -113,8 +124,7 @@ class GatewayServer(web.Server):
     def __init__(self, gateway: Gateway, *, settings: GatewaySettings, clock: Clock) -> None:
         super().__init__(gateway.handle, request_factory=self._request, handler_cancellation=True)
         self._gateway, self._settings, self._clock = gateway, settings, clock
-        self._sockets: list[socket.socket] = []
-        self._listening: list[asyncio.Server] = []
+        self._acceptor: Acceptor | None = None
         self._is_hurried = False
 
     def __call__(self) -> Connection:
@@ -122,6 +132,7 @@ class GatewayServer(web.Server):
         return Connection(
             self,
             self._clock.now,
+            on_end=self._ended,
             loop=asyncio.get_running_loop(),
             access_log=None,
             keepalive_timeout=self._settings.idle_timeout_s,
@@ -135,11 +146,11 @@ class GatewayServer(web.Server):
         Raises:
             OSError: If the address cannot be had.
         """
-        loop = asyncio.get_running_loop()
-        self._sockets = listen(self._settings.host, self._settings.port, reuse_port=reuse_port)
-        for held in self._sockets:
-            self._listening.append(await loop.create_server(self, sock=held))
-        return int(self._sockets[0].getsockname()[1])
+        sockets = listen(self._settings.host, self._settings.port, reuse_port=reuse_port)
+        places = self._settings.max_connections or for_callers(limit())
+        self._acceptor = Acceptor(sockets, places=places, make=self)
+        self._acceptor.start()
+        return int(sockets[0].getsockname()[1])
 
     async def sweep(self) -> None:
         """Close connections whose caller is too slow, for as long as it runs."""
@@ -152,35 +163,31 @@ class GatewayServer(web.Server):
                 if self._is_too_slow(connection, now_s):
                     self._gateway.counts.slow_connections += 1
                     connection.abort()
+            if self._acceptor is not None and self._acceptor.is_full:
+                self._close_idle(quiet_s=now_s - _LINGER_S)
 
     async def drain(self, timeout_s: float) -> int:
         """Stop accepting, let what has begun be finished, close the rest; returns what was cut."""
         self._gateway.is_draining = True
-        until_s = self._clock.now() + timeout_s
-        await self._close_sockets()
-        while self._open() and not self._is_hurried and self._clock.now() < until_s:
-            self._close_idle()
+        began_s = self._clock.now()
+        if self._acceptor is not None:
+            await self._acceptor.close()
+        while self._open() and not self._is_hurried and self._clock.now() < began_s + timeout_s:
+            now_s = self._clock.now()
+            if now_s - began_s > _LINGER_S:
+                self._close_idle(quiet_s=now_s - _LINGER_S)
             await self._clock.sleep(_TURN_S)
         return await self._cut()
-
-    async def _close_sockets(self) -> None:
-        loop = asyncio.get_running_loop()
-        for held in self._sockets:
-            loop.remove_reader(held)
-        for _ in range(_TURNS):  # asyncio drops what it accepted in this turn if its server closes
-            await self._clock.sleep(0)
-        late = [each for held in self._sockets for each in waiting(held)]
-        for listening in self._listening:
-            listening.close()
-        for accepted in late:
-            await loop.connect_accepted_socket(self, accepted)
 
     def hurry(self) -> None:
         """End a drain at once."""
         self._is_hurried = True
 
-    def _close_idle(self) -> None:
-        quiet_s = self._clock.now() - _LINGER_S
+    def _ended(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.release()
+
+    def _close_idle(self, *, quiet_s: float) -> None:
         for connection in self._open():
             if not connection.is_busy and connection.seen_s < quiet_s:
                 connection.force_close()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -51,6 +52,7 @@ class Gateway:
         keys: Of callers; with none, everybody on this machine may call.
         settings: Its patience and bounds.
         clock: Measures how long requests take.
+        model: Of calls that name none.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Gateway:
         keys: Iterable[GatewayKey] = (),
         settings: GatewaySettings,
         clock: Clock,
+        model: str = "",
     ) -> None:
-        self._runtime, self._settings = runtime, settings
+        self._runtime, self._settings, self._model = runtime, settings, model
         self._now = clock.now
         self._keys = KeyRing(keys, now_s=clock.now())
         self._log = AccessLog(is_on=settings.access_log)
@@ -82,7 +85,7 @@ class Gateway:
             raise
         finally:
             self.counts.in_flight -= 1
-        if self.is_draining:
+        if self.is_draining and not response.prepared:  # whose caller will read that it closes
             response.force_close()
         seconds = self._now() - began_s
         self.counts.note(seen.route, status=response.status, seconds=seconds)
@@ -108,7 +111,7 @@ class Gateway:
         except StreamBrokenError:
             raise
         except Exception as error:  # the boundary to a caller in another program
-            if request.transport is None:  # it has left: there is nobody to tell
+            if _has_left(request):  # there is nobody to tell
                 raise ConnectionResetError from error
             answer = _explain(error)
         if isinstance(answer, Problem):
@@ -134,10 +137,10 @@ class Gateway:
             return answers.problem_response(key)
         if path == "/metrics":
             text = prometheus_text(self.metrics())
-            return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+            return answers.text_response(text, kind=CONTENT_TYPE)
         if path == "/stats":
             return answers.document_response(self._stats())
-        return self._models(key, model=model)
+        return self._models(key, model=unquote(model))
 
     # --- Calls ------------------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class Gateway:
         wishes = wishes_of(request.headers, key=seen.key or None)
         if isinstance(wishes, Problem):
             return wishes
-        content = await self._content(request)
+        content = await self._content(request, api=api)
         if isinstance(content, Problem):
             return content
         raw, body = content
@@ -176,15 +179,21 @@ class Gateway:
         seen.take(done)
         return answers.completion_response(done)
 
-    async def _content(self, request: web.BaseRequest) -> tuple[bytes, dict[str, Any]] | Problem:
+    async def _content(
+        self, request: web.BaseRequest, *, api: Api
+    ) -> tuple[bytes | None, dict[str, Any]] | Problem:
         refused = refuse_content_type(request.headers.get("Content-Type"))
         if refused is not None:
             return refused
         raw = await read_body(request, settings=self._settings)
         if isinstance(raw, Problem):
             return raw
-        body = decode(raw)
-        return body if isinstance(body, Problem) else (raw, body)
+        body = decode(raw, api=api)
+        if isinstance(body, Problem):
+            return body
+        if self._model and not body.get("model"):
+            return None, {**body, "model": self._model}
+        return raw, body
 
     async def _stream(
         self, request: web.BaseRequest, seen: Seen, *, asked: Request, cache: CacheMode
@@ -240,9 +249,13 @@ def _explain(error: Exception) -> Problem:
     return problem
 
 
+def _has_left(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
 def _wrong_method(method: str, *, allowed: str, api: Api) -> web.Response:
     if method == "OPTIONS":
-        return web.Response(status=204, headers={"Allow": allowed})
+        return web.Response(status=204, headers={"Allow": allowed, "Server": answers.SERVER})
     problem = Problem(
         status=405,
         code="method_not_allowed",

@@ -26,6 +26,8 @@ class GatewaySettings:
     """Of a request, after decompression; a longer one is refused with 413."""
     max_in_flight: int = 10_000
     """Requests at once; more are refused with 503, so that memory stays bounded."""
+    max_connections: int | None = None
+    """Of callers at once; more wait to be accepted. None: what the limit of open files allows."""
     header_timeout_s: float = 15.0
     """From the first byte of a request to the end of its headers."""
     body_timeout_s: float = 60.0
@@ -40,8 +42,9 @@ class GatewaySettings:
     """One line of JSON for each request, without any of its content."""
 
     def __post_init__(self) -> None:
-        for name in ("max_body_bytes", "max_in_flight"):
-            _check(name, getattr(self, name), lowest=1)
+        for name in ("max_body_bytes", "max_in_flight", "max_connections"):
+            if (count := getattr(self, name)) is not None:
+                _check(name, count, lowest=1)
         for name in ("header_timeout_s", "body_timeout_s", "idle_timeout_s", "write_timeout_s"):
             _check(name, getattr(self, name), lowest=0.01)
         _check("drain_timeout_s", self.drain_timeout_s, lowest=0)
