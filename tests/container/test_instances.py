@@ -53,6 +53,19 @@ def test_an_override_is_handed_out_until_its_block_ends() -> None:
     assert own.advanced_cache is real
 
 
+def test_blocks_that_overlap_end_each_its_own_override() -> None:
+    own, first, second = Container(environment=ENV), AdvancedCache(), AdvancedCache()
+    real = own.advanced_cache
+    one, other = own.override(advanced_cache=first), own.override(advanced_cache=second)
+    one.__enter__()
+    other.__enter__()
+    assert own.advanced_cache is second
+    one.__exit__(None, None, None)
+    assert own.advanced_cache is second
+    other.__exit__(None, None, None)
+    assert own.advanced_cache is real
+
+
 def test_an_override_of_something_unknown_is_refused() -> None:
     with (
         pytest.raises(ConfigError, match="optimized_llm_provider"),

@@ -466,3 +466,17 @@ def test_the_answer_of_a_substitute_is_not_kept(provider: SimulatedProvider) -> 
 
     assert asyncio.run(main()) == ["spare", "spare"]
     assert provider.counts()["attempts"] == 2
+
+
+@pytest.mark.parametrize("calls", [0, 5])
+def test_a_deferred_batch_that_a_budget_may_not_pay_is_not_made(
+    provider: SimulatedProvider, calls: int
+) -> None:
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        with pytest.raises(SpendLimitError):
+            await adapter.deferred_batch([f"Q {number}" for number in range(20)])
+        return await adapter.deferred_batch(["Q"] * calls)
+
+    done = run(work, provider, budgets=[Budget(name="all", calls=calls)])
+    assert len(done) == calls
+    assert provider.counts()["batched"].get("calls", 0) in (0, calls)

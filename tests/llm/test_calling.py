@@ -14,7 +14,7 @@ from perfwright.llm import Call, CallTrace, Piece, Reply
 from perfwright.llm.calling import Caller
 from perfwright.llm.cost import Budget, CostControl, Price, Prices
 from tests.limits.loops import in_loop
-from tests.llm.cost.calls import MODEL, PRICES, USAGE, ask
+from tests.llm.cost.calls import COST_USD, MODEL, PRICES, USAGE, ask
 
 PAYLOAD = {"model": MODEL, "choices": [{"message": {"content": "yes"}}]}
 
@@ -48,6 +48,7 @@ class Pool:
 
     def __init__(self, prices: BrokenPrices, *, error: Exception | None = None) -> None:
         self._prices, self._error = prices, error
+        self.breaks = True
         self.stream = Stream()
 
     async def send(self, call: Call) -> tuple[Reply, str]:
@@ -60,7 +61,7 @@ class Pool:
 
     def _answer(self, call: Call) -> None:
         call.is_under_way = True
-        self._prices.broken = True
+        self._prices.broken = self.breaks
         if self._error is not None:
             raise self._error
 
@@ -161,13 +162,15 @@ def test_what_is_asked_for_is_priced_before_it_is_paid_for() -> None:
 async def test_an_answer_that_teaches_nothing_is_booked_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    caller, control, _ = caller_of(Budget(name="b", calls=5))
+    caller, control, pool = caller_of(Budget(name="b", calls=5))
+    pool.breaks = False
 
     def broken(*_: object) -> None:
         raise OverflowError("int too large to convert to float")
 
     monkeypatch.setattr(control._estimator, "learn", broken)
-    await caller.send(ask(), trace())
+    answer = await caller.send(ask(), trace())
+    assert answer.cost_usd == pytest.approx(COST_USD)
     stats = control.get_stats()
-    assert (stats["calls"], stats["booking_failures"]) == (1, 2)
+    assert (stats["calls"], stats["booking_failures"]) == (1, 1)
     assert stats["budgets"]["b"]["spent_calls"] == 1

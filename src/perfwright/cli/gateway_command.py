@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -65,19 +65,25 @@ def command(
     """  # noqa: D301 - click looks for the character, which a raw string has not
     if new_key is not None:
         return _draw_key(new_key)
+    try:
+        return _run(
+            folder,
+            host=host,
+            port=port,
+            workers=workers,
+            base_url=base_url,
+            model=model,
+            access_log=access_log,
+            drain_timeout_s=drain_timeout,
+        )
+    except KeyboardInterrupt:  # told to stop before it listens: there is nothing to finish
+        return MET
+
+
+def _run(folder: Path, **chosen: Any) -> int:
     from perfwright.container.gateway import build_plan
 
-    plan = build_plan(
-        load_config(folder),
-        os.environ,
-        host=host,
-        port=port,
-        workers=workers,
-        base_url=base_url,
-        model=model,
-        access_log=access_log,
-        drain_timeout_s=drain_timeout,
-    )
+    plan = build_plan(load_config(folder), os.environ, **chosen)
     _set_up_logging()
     return _one(plan) if plan.workers == 1 else _several(plan)
 

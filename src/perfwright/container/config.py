@@ -74,9 +74,9 @@ class EndpointSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     models: tuple[str, ...] | None = None
     """Calls for other models go elsewhere."""
     requests_per_min: float | None = None
-    requests_burst: float = 0.0
+    requests_burst: float | None = None
     tokens_per_min: float | None = None
-    tokens_burst: float = 0.0
+    tokens_burst: float | None = None
     max_concurrent: int | None = None
 
 
@@ -134,7 +134,7 @@ class KeySection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     env: str | None = None
     models: tuple[str, ...] | None = None
     requests_per_min: float | None = None
-    requests_burst: float = 0.0
+    requests_burst: float | None = None
     budget_usd: float | None = None
     budget_tokens: int | None = None
     period: str | None = None

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from perfwright.container import checks
 from perfwright.container.config import Config, GatewaySection, KeySection
-from perfwright.container.llm import LlmSetup, period_s, seconds_of
+from perfwright.container.llm import REDIS, LlmSetup, period_s, redis_url, seconds_of
 from perfwright.core import ConfigError, Dimension, parse_quantity
 from perfwright.limits import Rate
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 KEYS = "PERFWRIGHT_GATEWAY_KEYS"
 """Environment variable: keys without limits, as NAME=SECRET,NAME=SECRET."""
+_MOST_WORKERS = 64
 _SHORTEST = 8  # characters: shorter secrets can be tried out, since nothing slows that down
 
 
@@ -32,6 +34,8 @@ class Plan:
     """The keys' and the file's."""
     sends_to: tuple[str, ...]
     """Names and addresses of the endpoints, for people."""
+    model: str
+    """Of calls that name none; empty leaves that to the provider."""
     build: Callable[[], OptimizedLLMAdapter]
     """Makes the pipeline; once in each process."""
 
@@ -56,7 +60,10 @@ def build_plan(
     from perfwright.llm.gateway import KeyRing, refuse_open_door
 
     section = config.gateway
-    count = workers or section.workers
+    count = section.workers if workers is None else workers
+    if not 1 <= count <= _MOST_WORKERS:
+        problem = f"must be 1 to {_MOST_WORKERS}"
+        raise ConfigError(field="gateway.workers", value=count, problem=problem)
     settings = build_settings(section, host=host, port=port, access_log=access_log)
     if drain_timeout_s is not None:
         settings = replace(settings, drain_timeout_s=drain_timeout_s)
@@ -72,8 +79,11 @@ def build_plan(
     )
     KeyRing(keys, now_s=0.0)  # refuses two keys of one name or secret
     budgets = tuple(setup.all_budgets())
-    if count > 1 and budgets:
-        problem = "budgets are counted in one process, so several would overspend; take 1"
+    if count > 1 and budgets and redis_url(config.llm, environment) is None:
+        problem = (
+            "without Redis budgets are counted in one process, so several would overspend; "
+            f"take 1, or name a Redis server: {REDIS}, or [llm] redis_url"
+        )
         raise ConfigError(field="gateway.workers", value=count, problem=problem)
     places = tuple(f"{each.name} ({each.base_url})" for each in setup.endpoints())
     return Plan(
@@ -82,6 +92,7 @@ def build_plan(
         workers=count,
         budgets=budgets,
         sends_to=places,
+        model=setup.default_model() or "",
         build=setup.build,
     )
 
@@ -97,15 +108,19 @@ def build_settings(
     from perfwright.llm.gateway import DEFAULT_PORT, GatewaySettings
 
     usual = GatewaySettings()
+    first_host = next((each for each in (host, section.host) if each is not None), usual.host)
+    if not first_host.strip():
+        problem = "must be an address, such as 127.0.0.1; 0.0.0.0 is every one of this machine"
+        raise ConfigError(field="host", value=first_host, problem=problem)
     first_port = next((each for each in (port, section.port) if each is not None), DEFAULT_PORT)
     return GatewaySettings(
-        host=host or section.host or usual.host,
+        host=first_host,
         port=first_port,
         max_body_bytes=_bytes(section.max_body, usual=usual.max_body_bytes),
         drain_timeout_s=(
             usual.drain_timeout_s
             if section.drain is None
-            else seconds_of(section.drain, field="gateway.drain")
+            else seconds_of(section.drain, field="gateway.drain", or_none=True)
         ),
         access_log=access_log,
     )
@@ -142,6 +157,13 @@ def build_key_budgets(sections: Mapping[str, KeySection]) -> list[Budget]:
     from perfwright.llm.cost import Budget
     from perfwright.llm.gateway.keys import LABEL
 
+    for name, each in sections.items():
+        checks.only_with(
+            given=each.period,
+            needed=each.budget_tokens if each.budget_usd is None else each.budget_usd,
+            field=f"gateway.keys.{name}.period",
+            needs="budget_usd or budget_tokens",
+        )
     return [
         Budget(
             name=f"key {name}",
@@ -170,9 +192,8 @@ def _key(
             problem = "is not set, or empty; export it with the key's secret"
             raise ConfigError(field=f"{field}.env", value=section.env, problem=problem)
         digest = _digest(secret, field=f"{field}.env")
-    rate = None
-    if section.requests_per_min is not None:
-        rate = _share(Rate.per_minute(section.requests_per_min, section.requests_burst), workers)
+    checks.some_models(section.models, field=f"{field}.models")
+    rate = _rate(section, field=field, workers=workers)
     models = None if section.models is None else frozenset(section.models)
     return _named(name, digest, models=models, requests=rate)
 
@@ -201,8 +222,18 @@ def _digest(secret: str, *, field: str) -> str:
     return sha256_of(secret)
 
 
-def _share(rate: Rate, workers: int) -> Rate:
-    return Rate(rate.per_s / workers, max(1.0, rate.burst / workers))
+def _rate(section: KeySection, *, field: str, workers: int) -> Rate | None:
+    """Return a worker's part of a key's rate."""
+    per_min, burst = section.requests_per_min, section.requests_burst
+    checks.positive(per_min, field=f"{field}.requests_per_min")
+    checks.positive(burst, field=f"{field}.requests_burst")
+    checks.only_with(
+        given=burst, needed=per_min, field=f"{field}.requests_burst", needs="requests_per_min"
+    )
+    if per_min is None:
+        return None
+    whole = Rate.per_minute(per_min, burst or 0.0)
+    return Rate(whole.per_s / workers, max(1.0, whole.burst / workers))
 
 
 def _bytes(text: str | None, *, usual: int) -> int:

@@ -36,7 +36,7 @@ class Container:
         self._folder, self._environment = folder, environment
         self._lock = threading.RLock()  # building one object may ask for another
         self._built: dict[str, Any] = {}
-        self._overrides: dict[str, Any] = {}
+        self._overrides: list[dict[str, object]] = []
 
     # --- The objects ------------------------------------------------------------------------------
 
@@ -65,6 +65,8 @@ class Container:
     def override(self, **objects: object) -> Iterator[None]:
         """Hand these out instead, within a `with` block: `container.override(advanced_cache=fake)`.
 
+        Where blocks overlap, the one that began last wins.
+
         Raises:
             ConfigError: If there is no object of such a name.
         """
@@ -75,13 +77,12 @@ class Container:
                 )
                 raise ConfigError(field="override", value=name, problem=f"must be one of {known}")
         with self._lock:
-            before = self._overrides
-            self._overrides = {**before, **objects}
+            self._overrides = [objects, *self._overrides]
         try:
             yield
         finally:
-            with self._lock:
-                self._overrides = before
+            with self._lock:  # not what was before: blocks of other tasks may have begun and ended
+                self._overrides = [each for each in self._overrides if each is not objects]
 
     def reset(self) -> None:
         """Forget what was built without closing it; the next use builds from the present config."""
@@ -99,8 +100,9 @@ class Container:
     # --- Building ---------------------------------------------------------------------------------
 
     def _get(self, name: str, build: Callable[[], T]) -> T:
-        if name in self._overrides:
-            return cast("T", self._overrides[name])
+        for objects in self._overrides:
+            if name in objects:
+                return cast("T", objects[name])
         if name not in self._built:
             with self._lock:
                 if name not in self._built:

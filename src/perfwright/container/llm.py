@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from perfwright.container import checks
 from perfwright.container.config import BudgetSection, EndpointSection, LlmSection, PriceSection
 from perfwright.core import ConfigError, Dimension, MissingExtraError, parse_quantity, password_of
 
@@ -85,6 +86,10 @@ class LlmSetup:
         """Return the hard limits."""
         return [*build_budgets(self.section.budgets), *self.budgets]
 
+    def default_model(self) -> str | None:
+        """Return the model of calls that name none."""
+        return self.model or self.environment.get(MODEL) or self.section.model
+
     def is_configured(self) -> bool:
         """Whether there is any place to send calls to."""
         place = place_of(self.section, self.environment, base_url=self.base_url)
@@ -96,9 +101,11 @@ class LlmSetup:
         Raises:
             ConfigError: If there is no place, or a variable that should hold a key does not.
         """
+        checks.proxies(self.environment)
         told = self.base_url or self.environment.get(BASE_URL)
         share = 1.0 if redis_url(self.section, self.environment) else self.share
         if self.section.endpoints and not told:
+            _refuse_two_ways(self.section)
             return [
                 _endpoint(each, self.environment, share=share) for each in self.section.endpoints
             ]
@@ -126,7 +133,7 @@ class LlmSetup:
         ttl = section.cache_ttl
         return OptimizedLLMAdapter(
             endpoints=self.endpoints(),
-            model=self.model or self.environment.get(MODEL) or section.model,
+            model=self.default_model(),
             settings=build_call_settings(section),
             cache=cache,
             cache_ttl_s=_CACHE_TTL_S if ttl is None else seconds_of(ttl, field="llm.cache_ttl"),
@@ -138,8 +145,10 @@ class LlmSetup:
     def _only(self, place: Place, share: float) -> Endpoint:
         from perfwright.llm.endpoints import Endpoint
 
-        checked_url(place.base_url, field="llm.base_url")
+        checks.http_url(place.base_url, field="llm.base_url")
         section, environment = self.section, self.environment
+        checks.positive(section.requests_per_s, field="llm.requests_per_s")
+        checks.at_least_one(section.max_concurrent, field="llm.max_concurrent")
         key = environment.get(API_KEY) or _named_key(section.api_key_env, environment, where="llm")
         if key is None and place.was_told:
             key = environment.get(f"{_OF_FORM[place.form]}_API_KEY")
@@ -147,9 +156,17 @@ class LlmSetup:
             base_url=place.base_url,
             api_key=key,
             form=place.form,
-            requests=_rate(section.requests_per_s, burst=0.0, share=share),
+            requests=_rate(section.requests_per_s, share=share),
             max_concurrent=_part(section.max_concurrent, share),
         )
+
+
+def _refuse_two_ways(section: LlmSection) -> None:
+    """Refuse what belongs to the only endpoint where a list says which there are."""
+    for name in ("base_url", "api_key_env", "requests_per_s", "max_concurrent"):
+        if (value := getattr(section, name)) is not None:
+            problem = "is not for [[llm.endpoints]], which have their own; move it there"
+            raise ConfigError(field=f"llm.{name}", value=value, problem=problem)
 
 
 def _endpoint(
@@ -158,16 +175,20 @@ def _endpoint(
     from perfwright.llm.endpoints import Endpoint
 
     name = section.name or urlsplit(section.base_url).hostname or "default"
-    checked_url(section.base_url, field=f"llm.endpoints {name}: base_url")
+    where = f"llm.endpoints {name!r}"
+    checks.readable_name(name, field="llm.endpoints: name")
+    checks.http_url(section.base_url, field=f"{where}: base_url")
+    checks.some_models(section.models, field=f"{where}: models")
+    checks.at_least_one(section.max_concurrent, field=f"{where}: max_concurrent")
     return Endpoint(
         name=name,
         base_url=section.base_url,
-        api_key=_named_key(section.api_key_env, environment, where=f"llm.endpoints {name}"),
+        api_key=_named_key(section.api_key_env, environment, where=where),
         form=section.form,
         model=section.model,
         models=section.models,
-        requests=_rate_per_min(section.requests_per_min, burst=section.requests_burst, share=share),
-        tokens=_rate_per_min(section.tokens_per_min, burst=section.tokens_burst, share=share),
+        requests=_rate_per_min(section, "requests", share=share, where=where),
+        tokens=_rate_per_min(section, "tokens", share=share, where=where),
         max_concurrent=_part(section.max_concurrent, share),
     )
 
@@ -176,6 +197,8 @@ def build_budgets(sections: tuple[BudgetSection, ...]) -> list[Budget]:
     """Build the hard limits of `[[llm.budgets]]`."""
     from perfwright.llm.cost import Budget
 
+    for each in sections:
+        checks.readable_name(each.name, field="llm.budgets: name")
     return [
         Budget(
             name=each.name,
@@ -221,6 +244,9 @@ def build_cache(section: LlmSection, *, redis_client: Any) -> AdvancedCache:
     """Build the cache: memory, and Redis behind it where there is one."""
     from perfwright.cache import AdvancedCache
 
+    checks.at_least_one(
+        section.cache_entries, field="llm.cache_entries", instead="set cache = false"
+    )
     return AdvancedCache(redis_client=redis_client, local_max_size=section.cache_entries or 1_000)
 
 
@@ -253,18 +279,28 @@ def redis_url(section: LlmSection, environment: Mapping[str, str]) -> str | None
     if section.redis_url and password_of(section.redis_url) is not None:
         problem = f"holds a password; take it out, and export {REDIS} with it"
         raise ConfigError(field="llm.redis_url", value="***", problem=problem)
-    return environment.get(REDIS) or section.redis_url or environment.get("REDIS_URL") or None
+    named = {
+        REDIS: environment.get(REDIS),
+        "llm.redis_url": section.redis_url,
+        "REDIS_URL": environment.get("REDIS_URL"),
+    }
+    field, url = next(((field, url) for field, url in named.items() if url), ("", None))
+    if url is not None:
+        checks.redis_database(url, field=field)
+    return url
 
 
-def seconds_of(text: str, *, field: str) -> float:
-    """Read a time such as `60s`.
+def seconds_of(text: str, *, field: str, or_none: bool = False) -> float:
+    """Read a time such as `60s`; with `or_none` it may be `0s`.
 
     Raises:
-        ConfigError: If it is none, or not above 0.
+        ConfigError: If it is none, or too short.
     """
     quantity = parse_quantity(text, what=field)
-    if quantity.dimension is not Dimension.TIME or quantity.value <= 0:
-        raise ConfigError(field=field, value=text, problem="must be a time above 0, such as 60s")
+    is_enough = quantity.value >= 0 if or_none else quantity.value > 0
+    if quantity.dimension is not Dimension.TIME or not is_enough:
+        lowest = "of 0s or more" if or_none else "above 0"
+        raise ConfigError(field=field, value=text, problem=f"must be a time {lowest}, such as 60s")
     return quantity.value
 
 
@@ -273,24 +309,6 @@ def period_s(text: str | None, *, field: str) -> float | None:
     if text is None or text == "month":
         return None
     return _PERIODS.get(text) or seconds_of(text, field=field)
-
-
-def checked_url(url: str, *, field: str) -> None:
-    """Refuse what no HTTP request can be sent to.
-
-    Raises:
-        ConfigError: If it has another scheme, no host, or a password.
-    """
-    if password_of(url) is not None:
-        raise ConfigError(field=field, value="***", problem="holds a password; name api_key_env")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        problem = "must be an HTTP URL, such as https://api.openai.com/v1"
-        raise ConfigError(field=field, value=url, problem=problem)
 
 
 def _named_key(variable: str | None, environment: Mapping[str, str], *, where: str) -> str | None:
@@ -302,7 +320,7 @@ def _named_key(variable: str | None, environment: Mapping[str, str], *, where: s
     return key
 
 
-def _rate(per_s: float | None, *, burst: float, share: float) -> Rate | None:
+def _rate(per_s: float | None, *, burst: float | None = None, share: float) -> Rate | None:
     """Return a part of a rate; a burst stays at least 1, or nothing would ever get through."""
     from perfwright.limits import Rate
 
@@ -312,7 +330,15 @@ def _rate(per_s: float | None, *, burst: float, share: float) -> Rate | None:
     return Rate(whole.per_s * share, max(1.0, whole.burst * share))
 
 
-def _rate_per_min(per_min: float | None, *, burst: float, share: float) -> Rate | None:
+def _rate_per_min(
+    section: EndpointSection, of: Literal["requests", "tokens"], *, share: float, where: str
+) -> Rate | None:
+    per_min, burst = getattr(section, f"{of}_per_min"), getattr(section, f"{of}_burst")
+    checks.positive(per_min, field=f"{where}: {of}_per_min")
+    checks.positive(burst, field=f"{where}: {of}_burst")
+    checks.only_with(
+        given=burst, needed=per_min, field=f"{where}: {of}_burst", needs=f"{of}_per_min"
+    )
     return _rate(None if per_min is None else per_min / 60.0, burst=burst, share=share)
 
 

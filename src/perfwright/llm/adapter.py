@@ -19,10 +19,12 @@ from perfwright.llm.building import (
     conversation_of,
     endpoint_of,
     labels_of,
+    substitutes_of,
     transport_maker,
 )
 from perfwright.llm.calling import Caller
 from perfwright.llm.cost import Budget, CostControl, Price, Prices, in_redis
+from perfwright.llm.deferring import Deferring
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
 from perfwright.llm.pipeline import PipedStream, Pipeline
 from perfwright.llm.replies import Completion
@@ -34,7 +36,7 @@ from perfwright.monitoring import Metric
 
 if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
-    from perfwright.llm.bulk import DeferredBatch, EmbeddingQueue, Progress
+    from perfwright.llm.bulk import EmbeddingQueue, Progress
     from perfwright.llm.caching import CacheMode, CompletionCache, SemanticCache
     from perfwright.llm.cost import BudgetAlert
     from perfwright.llm.cost.places import MakeLedger
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from perfwright.llm.wire import Form
 
 _CACHE_SIZE = 10_000
-_USUAL_PER_S = 10.0
 
 
 class OptimizedLLMAdapter:
@@ -180,13 +181,20 @@ class OptimizedLLMAdapter:
             router=router,
             sinks=trace_sinks,
             forms={each.name: each.form for each in self._endpoints},
-            substitutes=_substitutes(self._endpoints),
+            substitutes=substitutes_of(self._endpoints),
             timeout_s=(settings or CallSettings()).timeout_s,
             clock=clock,
             rng=rng,
         )
         self._embeddings: EmbeddingQueue | None = None
-        self._deferred: DeferredBatch | None = None
+        self._deferring = Deferring(
+            self._endpoints[0],
+            send=self.send,
+            costs=self._costs,
+            has_budgets=bool(budgets),
+            clock=clock,
+            rng=rng,
+        )
 
     # --- Lifetime ---------------------------------------------------------------------------------
 
@@ -403,23 +411,10 @@ class OptimizedLLMAdapter:
 
         Raises:
             JobError: If the job file is of another job, or cannot be used.
+            SpendLimitError: If a budget may not suffice for all of them; none is made.
         """
-        if self._deferred is None:
-            from perfwright.llm.bulk import DeferredBatch
-
-            first = self._endpoints[0]
-            self._deferred = DeferredBatch(
-                self.send,
-                base_url=first.base_url,
-                api_key=first.api_key,
-                form=first.form,
-                name=first.name,
-                book=self._costs.charge,
-                direct_per_s=first.requests.per_s if first.requests else _USUAL_PER_S,
-                clock=self._clock,
-            )
         requests = [self._chat(each, timeout_s=math.inf, **params) for each in conversations]
-        return await self._deferred.run(
+        return await self._deferring.run(
             requests, deadline_s=deadline_s, on_progress=on_progress, job=job
         )
 
@@ -491,9 +486,3 @@ class OptimizedLLMAdapter:
     def _streamed(self, request: Request, *, mode: CacheMode) -> CompletionStream:
         source = PipedStream(self._pipeline, request, mode=mode)
         return CompletionStream(source, request=request)
-
-
-def _substitutes(endpoints: Sequence[Endpoint]) -> list[str]:
-    """Name the endpoints that serve another model than the preferred one."""
-    preferred = endpoints[0].model
-    return [each.name for each in endpoints[1:] if each.model and each.model != preferred]

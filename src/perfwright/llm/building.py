@@ -105,3 +105,9 @@ def transport_maker(clock: Clock) -> Callable[[Endpoint], Transport]:
         )
 
     return make
+
+
+def substitutes_of(endpoints: Sequence[Endpoint]) -> list[str]:
+    """Name the endpoints that serve another model than the preferred one."""
+    preferred = endpoints[0].model
+    return [each.name for each in endpoints[1:] if each.model and each.model != preferred]

@@ -25,13 +25,14 @@ def request_for(
     model: str = "m",
     timeout_s: float | None = None,
     priority: Priority = Priority.NORMAL,
+    **body: object,
 ) -> Request:
-    return Request(body={"model": model, "n": n}, timeout_s=timeout_s, priority=priority)
+    return Request(body={"model": model, "n": n, **body}, timeout_s=timeout_s, priority=priority)
 
 
-def call_for(request: Request, *, prompt_tokens: int = 10) -> Call:
+def call_for(request: Request, *, prompt_tokens: int = 10, completion_tokens: int = 5) -> Call:
     trace = CallTrace("chat", start_s=LoopClock().now(), rng=random.Random(1))
-    return Call(request=request, prompt_tokens=prompt_tokens, completion_tokens=5, trace=trace)
+    return Call(request, prompt_tokens, completion_tokens, trace)
 
 
 def pool_over(
@@ -68,16 +69,26 @@ class Outcome:
 
 
 async def send_all(
-    pool: EndpointPool, calls: int, *, gap_s: float = 0.0, timeout_s: float | None = None
+    pool: EndpointPool,
+    calls: int,
+    *,
+    gap_s: float = 0.0,
+    timeout_s: float | None = None,
+    at_a_time: int = 1_000_000,
+    **body: object,
 ) -> Outcome:
     """Send many calls, at once or one after each gap."""
     outcome, loop = Outcome(), asyncio.get_running_loop()
-    start_s = loop.time()
+    start_s, places = loop.time(), asyncio.Semaphore(at_a_time)
+
+    async def one_of_few(number: int) -> None:
+        async with places:
+            await one(number)
 
     async def one(number: int) -> None:
         begun_s = loop.time()
         try:
-            reply, name = await pool.send(call_for(request_for(number, timeout_s=timeout_s)))
+            reply, name = await pool.send(call_for(request_for(number, timeout_s=timeout_s, **body)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
             outcome.errors.append(error)
         else:
@@ -87,7 +98,7 @@ async def send_all(
 
     async with asyncio.TaskGroup() as group:
         for number in range(calls):
-            group.create_task(one(number))
+            group.create_task(one_of_few(number))
             if gap_s:
                 await asyncio.sleep(gap_s)
     outcome.took_s = loop.time() - start_s

@@ -35,6 +35,9 @@ class FakeProvider:
     error_ratio: float = 0.0
     down: list[tuple[float, float]] = field(default_factory=list)
     """Outages: from, until."""
+    silent: list[tuple[float, float]] = field(default_factory=list)
+    """The same, but requests that come or should be answered then are never answered."""
+    answer_tokens: int = 5
     network_s: float = 0.001
     """The longest way there; each request takes 0 to this."""
     headers: bool = False
@@ -67,7 +70,7 @@ class FakeProvider:
         except TimeoutError:
             raise ProviderTimeoutError(endpoint=self.name, problem="no answer in time") from None
         self.answered += 1
-        usage = Usage(prompt_tokens=10, completion_tokens=5)
+        usage = Usage(prompt_tokens=10, completion_tokens=self.answer_tokens)
         text = f"{self.name}:{request.body.get('model')}:{request.body.get('n')}"
         return Reply(payload={"text": text}, usage=usage, headers=self._headers())
 
@@ -82,13 +85,18 @@ class FakeProvider:
         return None
 
     async def _serve(self, request: Request) -> None:
+        self.attempts += 1
+        self.attempts_s.append(self._now_s())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.rng.uniform(0.0, self.network_s))
+            await self._hang_if_silent()
             self._admit(request)
             slow = self.rng.random() < self.slow_ratio
-            await asyncio.sleep(self.slow_latency_s if slow else self.latency_s)
+            latency_s = self.slow_latency_s if slow else self.latency_s
+            await asyncio.sleep(request.body.get("latency_s", latency_s))
+            await self._hang_if_silent()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -99,10 +107,12 @@ class FakeProvider:
         if self.rng.random() < self.error_ratio:
             raise ProviderDownError(endpoint=self.name, problem="internal error", status=500)
 
+    async def _hang_if_silent(self) -> None:
+        if any(start <= self._now_s() < end for start, end in self.silent):
+            await asyncio.sleep(1e6)
+
     def _admit(self, request: Request) -> None:
         now_s = self._now_s()
-        self.attempts += 1
-        self.attempts_s.append(now_s)
         if self._is_down():
             raise ProviderDownError(endpoint=self.name, problem="nobody answers", status=503)
         if request.body.get("n") == REFUSED:

@@ -221,7 +221,7 @@ class CostControl:
             if usage is not None:
                 self._estimator.learn(request, usage)
         except Exception as error:  # noqa: BLE001 - an answer that is paid for is never lost
-            self._troubles.note("a call could not be booked", error)
+            self._troubles.note("a call could not be booked in full", error)
             if grant is not None:
                 grant.release()
         return cost_usd

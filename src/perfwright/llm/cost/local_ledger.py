@@ -128,12 +128,12 @@ class LocalLedger:
         """Yield what is left of each budget, but not of each value of a label: they are many."""
         for name, purses in self._purses.items():
             account = purses[""].account if "" in purses else None
-            for i, unit in enumerate(("pico_usd", "tokens", "calls")):
+            for i, (unit, scale) in enumerate((("usd", PICO), ("tokens", 1), ("calls", 1))):
                 if account is not None and account.limits[i] != UNLIMITED:
                     yield Metric(
                         name="llm_budget_left",
                         kind="gauge",
-                        value=account.left[i],
+                        value=account.left[i] / scale,
                         help="What is neither spent nor set aside; below 0 if overspent.",
                         labels={"budget": name, "of": unit},
                     )

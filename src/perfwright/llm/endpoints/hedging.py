@@ -1,5 +1,7 @@
 """Two requests for one call: the second starts when the first is late, and one answer is enough.
 
+The second one is replaced if it is lost; the first never is.
+
 The first runs in the caller's own task, so that a call which is not late costs a timer and nothing
 else. When the second one wins, the first is cancelled the way `asyncio.timeout` does it: the
 caller's task is cancelled, and the cancellation is taken back where it arrives.
@@ -17,7 +19,9 @@ T = TypeVar("T")
 
 StartSecond = Callable[[], Coroutine[Any, Any, T] | float | None]
 """Returns the second request; or the seconds after which to ask again; None: there is to be none.
-"""
+It is asked while the second is under way, too, which another one then replaces."""
+
+_ASK_AGAIN_S = 0.25
 
 
 class Race(Generic[T]):
@@ -87,12 +91,20 @@ class Race(Generic[T]):
         if isinstance(work, float):
             self._timer = asyncio.get_running_loop().call_later(work, self._start)
         elif work is not None:
-            self._task = self._run_task(work)
-            self._task.add_done_callback(self._second_ended)
+            self._replace(self._run_task(work))
+            self._timer = asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._start)
+
+    def _replace(self, task: asyncio.Task[T]) -> None:
+        before, self._task = self._task, task
+        task.add_done_callback(self._second_ended)
+        if before is not None:
+            before.cancel()
 
     def _second_ended(self, task: asyncio.Task[T]) -> None:
         failed = task.cancelled() or task.exception() is not None
-        if not failed and not self._over and self._caller is not None:
+        if task is not self._task and not failed:
+            self._discard(task.result())  # replaced in the moment of its answer
+        elif not failed and not self._over and self._caller is not None:
             self.won = self._cancelled = True
             self._caller.cancel()
 
@@ -113,7 +125,8 @@ class Race(Generic[T]):
         self._over = True
         if self._task is None:
             return None
-        await asyncio.wait({self._task})
+        while not self._task.done():  # it may be replaced meanwhile
+            await asyncio.wait({self._task})
         if self._task.cancelled() or self._task.exception() is not None:
             return None
         self.won = True

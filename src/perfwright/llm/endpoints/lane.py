@@ -289,7 +289,7 @@ class Lane:
             self._works(ticket, now_s)  # whoever says no is there
             self._is_refused(ticket, error, now_s=now_s)
             self.over(ticket, tokens=0.0)
-        elif ticket.hurried and isinstance(error, ProviderTimeoutError):
+        elif ticket.hurried and isinstance(error, ProviderTimeoutError) and not self.is_down:
             self.abandoned(ticket, sent=True)
         elif error.is_transient:
             self._fails(ticket, now_s)
@@ -306,6 +306,8 @@ class Lane:
     def over(self, ticket: Ticket, *, tokens: float | None) -> None:
         """The request has ended; it cost so many tokens, None if that is not known."""
         actual = ticket.tokens if tokens is None else tokens
+        if ticket.is_lost:
+            self.allowance.gate.in_flight += 1
         self.allowance.gate.settle(
             ticket.tokens, self._clock.now(), actual=actual, taken_s=ticket.taken_s
         )
@@ -313,6 +315,12 @@ class Lane:
             ticket.reservation.settle({"requests": 1.0 if tokens else 0.0, "tokens": tokens})
         if self._line:
             self._serve()
+
+    def lost(self, ticket: Ticket) -> None:
+        """The request is probably lost: it goes on, but no longer counts as under way."""
+        if not ticket.is_lost:
+            ticket.is_lost = True
+            self.allowance.gate.in_flight -= 1
 
     def _is_refused(self, ticket: Ticket, error: ProviderLimitError, *, now_s: float) -> None:
         self.limited += 1

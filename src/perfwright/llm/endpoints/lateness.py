@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from perfwright.llm.endpoints.settings import HedgeSettings
+from perfwright.llm.endpoints.silence import Silence
 
 _WINDOW = 256
 _EVERY = 16
@@ -19,12 +20,13 @@ _AT_FIRST = 3.0
 class Lateness:
     """Says from when on a request is late, by the latest ones of its kind."""
 
-    __slots__ = ("_count", "_next", "_settings", "_taken_s", "late_s")
+    __slots__ = ("_count", "_next", "_settings", "_taken_s", "late_s", "silence")
 
     def __init__(self, settings: HedgeSettings) -> None:
         self._settings = settings
         self._taken_s: list[float] = []
         self._next = self._count = 0
+        self.silence = Silence()
         self.late_s = math.inf
         """Seconds after which a request is late; infinite until enough is known."""
 

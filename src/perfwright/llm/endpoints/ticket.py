@@ -8,7 +8,7 @@ from perfwright.limits import Permit, Reservation
 class Ticket:
     """Leave for one request, and what it has taken."""
 
-    __slots__ = ("hurried", "permit", "reservation", "taken_s", "tokens")
+    __slots__ = ("hurried", "is_lost", "permit", "reservation", "taken_s", "tokens")
 
     def __init__(self, permit: Permit, *, tokens: float, taken_s: float) -> None:
         self.permit, self.tokens, self.taken_s = permit, tokens, taken_s
@@ -16,3 +16,5 @@ class Ticket:
         """What it has taken of limits that are shared with other processes."""
         self.hurried = False
         """It has so little time that no answer does not speak against the endpoint."""
+        self.is_lost = False
+        """It has not ended, but its place is another's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -14,7 +15,7 @@ from perfwright.core import (
     ProviderTimeoutError,
 )
 from perfwright.llm.endpoints.choosing import Tiers, choose
-from perfwright.llm.endpoints.hedging import Race
+from perfwright.llm.endpoints.hedging import Race, StartSecond
 from perfwright.llm.endpoints.lane import Lane
 from perfwright.llm.endpoints.lateness import Lateness
 from perfwright.llm.endpoints.shared import Shared
@@ -28,6 +29,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 _TIMER_S = 0.001
 """Timers may be early by so much."""
+_LOOK_AGAIN_S = 0.25
+"""Whether a request is lost is looked at so often."""
 _ASK_AGAIN_S = 0.05
 """A second request that cannot go yet, since an unknown endpoint is tried gently, may go then."""
 _HURRIED_RATIO = 0.5
@@ -53,7 +56,9 @@ class Trip:
         "_error",
         "_hedged",
         "_now_s",
+        "_resent",
         "_retries",
+        "_sent_s",
         "_shared",
         "_streamed",
         "_tiers",
@@ -72,6 +77,7 @@ class Trip:
         self._attempts = self._retries = 0
         self._error: ProviderError | None = None
         self._hedged = False
+        self._sent_s, self._resent = 0.0, 0
         self.lane = tiers[0][0]
         """Where the last attempt went."""
 
@@ -163,17 +169,25 @@ class Trip:
     ) -> T:
         self._attempts += 1
         lane, request, start_s = self.lane, self._request(), self._now_s
-        timeout_s = min(self._shared.settings.attempt_timeout_s, self._deadline_s - start_s)
-        ticket.hurried = timeout_s < _HURRIED_RATIO * self._timeout_s
+        timeout_s = self._attempt_timeout_s(start_s)
+        ticket.hurried = self._is_cut_short(timeout_s)
         first = once(lane, ticket, request=request, timeout_s=timeout_s)
         lateness = self._shared.lateness(lane, request.model, streamed=self._streamed)
         self._hedged, status = False, None
+        self._sent_s, self._resent = start_s, 0
         try:
-            if lateness is None or not hedge:
+            if lateness is None:
                 answer = await first
             else:
+                lateness.silence.began()
+                second = self._seconds(
+                    lateness, once=once, request=request, ticket=ticket, hedge=hedge
+                )
                 answer = await self._race(
-                    first, lateness, once=once, request=request, discard=discard
+                    first,
+                    second,
+                    late_s=lateness.remaining_s(0.0) if hedge else lateness.silence.first_look_s,
+                    discard=discard,
                 )
             status = 200
         except ProviderError as error:
@@ -189,49 +203,104 @@ class Trip:
                 status=status,
                 hedged=self._hedged,
             )
+            if lateness is not None:
+                lateness.silence.ended()
         if lateness is not None:
-            lateness.note(end_s - start_s)
+            sent_s = self._sent_s if self._hedged else start_s
+            lateness.silence.answered(sent_s, now_s=end_s)
+            lateness.note(end_s - (sent_s if self._resent else start_s))
             self._shared.hedge_budget.deposit()
         return answer
+
+    def _attempt_timeout_s(self, now_s: float) -> float:
+        return min(self._shared.settings.attempt_timeout_s, self._deadline_s - now_s)
+
+    def _is_cut_short(self, timeout_s: float) -> bool:
+        """The end of the call leaves it so little time that no answer would say little."""
+        return (
+            timeout_s < self._shared.settings.attempt_timeout_s
+            and timeout_s < _HURRIED_RATIO * self._timeout_s
+        )
 
     async def _race(
         self,
         first: Coroutine[Any, Any, T],
-        lateness: Lateness,
+        second: StartSecond[T],
         *,
-        once: Once[T],
-        request: Request,
+        late_s: float,
         discard: Callable[[T], None],
     ) -> T:
-        start_s = self._now_s
-
-        def second() -> Coroutine[Any, Any, T] | float | None:
-            late_in_s = lateness.remaining_s(self._shared.clock.now() - start_s)
-            return self._second(once, request) if late_in_s < _TIMER_S else late_in_s
-
         race: Race[T] = Race(second, discard=discard, start=self._shared.start)
         try:
-            return await race.run(first, late_s=lateness.remaining_s(0.0))
+            return await race.run(first, late_s=late_s)
         finally:
             self._hedged = race.won
             self._shared.hedges_won += race.won
 
-    def _second(self, once: Once[T], request: Request) -> Coroutine[Any, Any, T] | float | None:
+    def _seconds(
+        self, lateness: Lateness, *, once: Once[T], request: Request, ticket: Ticket, hedge: bool
+    ) -> StartSecond[T]:
+        """Return what makes second requests, for a call that is late or whose request is lost."""
+        start_s, silence = self._now_s, lateness.silence
+
+        def second() -> Coroutine[Any, Any, T] | float | None:
+            now_s = self._shared.clock.now()
+            if now_s >= self._deadline_s:
+                return None
+            if silence.is_lost(self._sent_s, now_s=now_s, before=self._resent):
+                self.lane.lost(ticket)
+                return self._again(once, request)
+            if not hedge or self._sent_s > start_s:
+                return _LOOK_AGAIN_S
+            late_in_s = lateness.remaining_s(now_s - start_s)
+            return late_in_s if late_in_s >= _TIMER_S else self._hedge(once, request, now_s=now_s)
+
+        return second
+
+    def _hedge(
+        self, once: Once[T], request: Request, *, now_s: float
+    ) -> Coroutine[Any, Any, T] | float:
         """Return a second request, if the budget has one and the endpoint takes it at once."""
-        now_s, lane, budget = self._shared.clock.now(), self.lane, self._shared.hedge_budget
-        timeout_s = self._deadline_s - now_s
-        if lane.is_down or lane.shared is not None or timeout_s <= 0.0:
-            return None
+        lane, budget = self.lane, self._shared.hedge_budget
+        if lane.is_down or lane.shared is not None:
+            return _LOOK_AGAIN_S
         if not budget.take():  # other calls will bring more; this one may still be late then
             return _ASK_AGAIN_S
         ticket = lane.try_enter(self._tokens, now_s, ahead=not lane.is_limited)
         if ticket is None:
             budget.give_back()
-            return None if lane.is_limited else _ASK_AGAIN_S
+            return _LOOK_AGAIN_S if lane.is_limited else _ASK_AGAIN_S
         ticket.hurried = True
         self._shared.hedges += 1
         self._attempts += 1
-        return once(lane, ticket, request=request, timeout_s=timeout_s)
+        self._sent_s = now_s
+        return once(lane, ticket, request=request, timeout_s=self._attempt_timeout_s(now_s))
+
+    async def _again(self, once: Once[T], request: Request) -> T:
+        """Send a request that is lost once more, as soon as the endpoint takes it."""
+        lane, before_s = self.lane, self._sent_s
+        self._sent_s = math.inf  # not lost while it waits
+        self._resent += 1
+        try:
+            ticket = None
+            while ticket is None or not await lane.share(
+                ticket, priority=-10, timeout_s=self._deadline_s - self._shared.clock.now()
+            ):
+                ticket = await lane.enter(
+                    self._tokens,
+                    priority=self._call.request.priority,
+                    deadline_s=self._deadline_s,
+                    retried=True,
+                )
+            self._sent_s = now_s = self._shared.clock.now()
+            self._shared.hedges += 1
+            self._attempts += 1
+            timeout_s = self._attempt_timeout_s(now_s)
+            ticket.hurried = self._is_cut_short(timeout_s)
+            return await once(lane, ticket, request=request, timeout_s=timeout_s)
+        except Exception:
+            self._sent_s = before_s
+            raise
 
     def _request(self) -> Request:
         request, model = self._call.request, self.lane.endpoint.model

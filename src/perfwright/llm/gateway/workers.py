@@ -16,6 +16,8 @@ _MAX_RESTARTS = 5
 """Of all workers together without a quiet time in between; then something is wrong for good."""
 _QUIET_S = 10.0
 _TURN_S = 0.1
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+"""A worker that is told to stop before it listens ends by the signal itself, which is no fault."""
 
 
 def reserve_port(host: str, port: int) -> socket.socket:
@@ -69,7 +71,7 @@ class Workers:
 
     def run(self) -> int:
         """Run until all have ended; returns the worst of their exit codes."""
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in _STOPS:
             signal.signal(each, self._pass_on)
         for _ in range(self._count):
             self._fork()
@@ -97,7 +99,7 @@ class Workers:
 
     def _buried(self, code: int) -> None:
         if self._is_stopping or code == 0:
-            self._codes.append(abs(code))
+            self._codes.append(0 if -code in _STOPS else abs(code))
             return
         if self._now() - self._restarted_s > _QUIET_S:
             self._restarts = 0
@@ -115,7 +117,7 @@ class Workers:
             return
         code = 2
         try:
-            for each in (signal.SIGTERM, signal.SIGINT):
+            for each in _STOPS:
                 signal.signal(each, signal.SIG_DFL)
             code = self._work(self._tell_ready)
         finally:
