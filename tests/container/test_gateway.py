@@ -31,6 +31,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     settings = plan(tmp_path, text).settings
     assert (settings.port, settings.drain_timeout_s, settings.max_body_bytes) == (1234, 5.0, 2**20)
     assert plan(tmp_path, text, port=0).settings.port == 0
+    assert plan(tmp_path, '[gateway]\ndrain = "0s"\n').settings.drain_timeout_s == 0.0
     assert plan(tmp_path, text, drain_timeout_s=0.0).settings.drain_timeout_s == 0.0
 
 
@@ -95,8 +96,52 @@ def test_workers_share_a_keys_rate(tmp_path: Path) -> None:
 
 def test_several_workers_may_not_overspend_a_budget(tmp_path: Path) -> None:
     text = '[[llm.budgets]]\nname = "all"\nusd = 1.0\n'
-    with pytest.raises(ConfigError, match="overspend"):
+    with pytest.raises(ConfigError, match=r"overspend.*PERFWRIGHT_REDIS_URL"):
         plan(tmp_path, text, workers=2)
+
+
+def test_several_workers_share_a_budget_through_redis(tmp_path: Path) -> None:
+    text = '[[llm.budgets]]\nname = "all"\nusd = 1.0\n'
+    for env in ({"PERFWRIGHT_REDIS_URL": "redis://h/0"}, {"REDIS_URL": "redis://h"}):
+        shared = plan(tmp_path, text, workers=2, env=env)
+        assert (shared.workers, [each.name for each in shared.budgets]) == (2, ["all"])
+    assert plan(tmp_path, 'redis_url = "redis://h"\n' + text, workers=2).workers == 2
+
+
+@pytest.mark.parametrize("workers", [0, -1, 65, 1_000])
+def test_as_many_workers_may_be_set_as_the_command_line_takes(workers: int, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gateway\.workers.*1 to 64"):
+        plan(tmp_path, f"[gateway]\nworkers = {workers}\n")
+
+
+def test_the_model_of_calls_that_name_none_is_the_first_that_is_set(tmp_path: Path) -> None:
+    env = {"PERFWRIGHT_LLM_MODEL": "by-variable"}
+    text = 'model = "by-file"\n'
+    assert plan(tmp_path).model == ""
+    assert plan(tmp_path, text).model == "by-file"
+    assert plan(tmp_path, text, env=env).model == "by-variable"
+    assert plan(tmp_path, text, env=env, model="told").model == "told"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[gateway]\nhost = ""\n', "host.*address"),
+        ("[gateway.keys.a]\nenv = 'A'\nmodels = []\n", r"gateway\.keys\.a\.models"),
+        ("[gateway.keys.a]\nenv = 'A'\nrequests_per_min = 0\n", r"keys\.a\.requests_per_min"),
+        ("[gateway.keys.a]\nenv = 'A'\nrequests_burst = 5\n", "without requests_per_min"),
+        ("[gateway.keys.a]\nenv = 'A'\nperiod = 'day'\n", "without budget_usd"),
+        (
+            "[gateway.keys.a]\nenv = 'A'\nrequests_per_min = 9\nrequests_burst = -1\n",
+            r"keys\.a\.requests_burst.*above 0",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        plan(tmp_path, text, env={"A": SECRET})
 
 
 def test_an_endpoint_is_required_before_anything_starts(tmp_path: Path) -> None:

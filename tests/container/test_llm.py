@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perfwright.container.config import load_config
-from perfwright.container.llm import LlmSetup, build_call_settings, period_s, redis_url
+from perfwright.container.llm import LlmSetup, build_cache, build_call_settings, period_s, redis_url
 from perfwright.core import ConfigError, GrammarError
 
 OPENAI = "https://api.openai.com/v1"
@@ -111,12 +111,88 @@ def test_a_worker_has_its_part_of_limits_that_redis_does_not_share(
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://h/v1", "h/v1", "http://", "http://[::1/v1", "http://user:secret@h/v1"]
+    "url",
+    [
+        "ftp://h/v1",
+        "h/v1",
+        "http://",
+        "http://[::1/v1",
+        "http://user:secret@h/v1",
+        "http://h:99999/v1",
+        "http://h:abc/v1",
+        "http://h:0/v1",
+    ],
 )
 def test_an_address_that_cannot_be_called_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         setup(tmp_path, base_url=url).endpoints()
     assert "secret" not in str(refused.value)
+
+
+ENDPOINT = '[[llm.endpoints]]\nbase_url = "http://h/v1"\nname = "a"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[llm]\nbase_url = "http://h/v1"\n' + ENDPOINT, r"llm\.base_url.*move it there"),
+        ("[llm]\nrequests_per_s = 5\n" + ENDPOINT, r"llm\.requests_per_s.*move it there"),
+        (ENDPOINT + "max_concurrent = 0\n", "'a': max_concurrent.*1 or more"),
+        (ENDPOINT + "max_concurrent = -1\n", "'a': max_concurrent.*1 or more"),
+        (ENDPOINT + "requests_per_min = 0\n", "'a': requests_per_min.*above 0"),
+        (ENDPOINT + "requests_per_min = nan\n", "'a': requests_per_min.*above 0"),
+        (ENDPOINT + "requests_burst = 5\n", "'a': requests_burst.*without requests_per_min"),
+        (ENDPOINT + "tokens_per_min = 9\ntokens_burst = -4.0\n", "'a': tokens_burst.*above 0"),
+        (ENDPOINT + "tokens_burst = 4.0\n", "'a': tokens_burst.*without tokens_per_min"),
+        (ENDPOINT + "models = []\n", "'a': models.*name a model"),
+        (ENDPOINT + 'models = [""]\n', "'a': models.*name a model"),
+        (ENDPOINT.replace('"a"', '"a\\nb"'), "name.*printable"),
+        ('[llm]\nbase_url = "http://h/v1"\nmax_concurrent = 0\n', r"llm\.max_concurrent"),
+        ('[llm]\nbase_url = "http://h/v1"\nrequests_per_s = 0\n', r"llm\.requests_per_s"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        setup(tmp_path, text).endpoints()
+
+
+def test_a_budget_needs_a_name(tmp_path: Path) -> None:
+    text = '[[llm.budgets]]\nname = ""\nusd = 1.0\n'
+    with pytest.raises(ConfigError, match=r"llm\.budgets.*printable"):
+        setup(tmp_path, text).all_budgets()
+
+
+def test_a_cache_without_entries_is_refused(tmp_path: Path) -> None:
+    section = setup(tmp_path, "[llm]\ncache_entries = 0\n").section
+    with pytest.raises(ConfigError, match=r"llm\.cache_entries.*cache = false"):
+        build_cache(section, redis_client=None)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:geheim@127.0.0.1:99999", "127.0.0.1:abc"])
+def test_a_proxy_that_cannot_be_reached_is_refused_before_any_call(
+    proxy: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="http_proxy") as refused:
+        setup(tmp_path, OPENAI_API_KEY="k", http_proxy=proxy).endpoints()
+    assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize("proxy", ["", "http://proxy:3128", "proxy:3128", "socks5://p:1"])
+def test_a_proxy_may_be_named_in_any_usual_way(proxy: str, tmp_path: Path) -> None:
+    assert setup(tmp_path, OPENAI_API_KEY="k", http_proxy=proxy).endpoints()
+
+
+@pytest.mark.parametrize("url", ["redis://h/notadb", "redis://h:99999/0", "redis://h/-1"])
+def test_a_redis_url_without_a_right_database_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"PERFWRIGHT_REDIS_URL.*database"):
+        redis_url(setup(tmp_path).section, {"PERFWRIGHT_REDIS_URL": url})
+
+
+@pytest.mark.parametrize("url", ["redis://h", "redis://h/", "rediss://:p@h:1/15", "unix:///run/r"])
+def test_a_redis_url_may_be_of_any_usual_form(url: str, tmp_path: Path) -> None:
+    assert redis_url(setup(tmp_path).section, {"PERFWRIGHT_REDIS_URL": url}) == url
 
 
 def test_a_password_of_redis_belongs_into_the_environment(tmp_path: Path) -> None:

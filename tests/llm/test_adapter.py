@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from perfwright import OptimizedLLMAdapter
-from perfwright.core import ConfigError, ProviderRefusedError, SpendLimitError, StreamCutError
+from perfwright.core import (
+    ConfigError,
+    LimitTimeoutError,
+    ProviderRefusedError,
+    SpendLimitError,
+    StreamCutError,
+)
 from perfwright.llm import Budget, CallTrace, Endpoint
 from perfwright.llm.testing import SimulatedProvider
 
@@ -480,3 +486,21 @@ def test_a_deferred_batch_that_a_budget_may_not_pay_is_not_made(
     done = run(work, provider, budgets=[Budget(name="all", calls=calls)])
     assert len(done) == calls
     assert provider.counts()["batched"].get("calls", 0) in (0, calls)
+
+
+def test_waiting_for_a_budget_ends_with_the_calls_time(provider: SimulatedProvider) -> None:
+    provider.set(latency_s=2.0)
+
+    async def work(adapter: OptimizedLLMAdapter) -> Any:
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(adapter.complete("Q1"))
+            await asyncio.sleep(0.2)
+            start_s = asyncio.get_running_loop().time()
+            with pytest.raises(LimitTimeoutError):
+                await adapter.complete("Q2", timeout_s=0.2)
+            waited_s = asyncio.get_running_loop().time() - start_s
+        return waited_s, first.result()
+
+    waited_s, first = run(work, provider, budgets=[Budget(name="one", calls=1)])
+    assert waited_s < 1.0
+    assert first.text

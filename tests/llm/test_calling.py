@@ -71,7 +71,7 @@ def caller_of(*budgets: Budget, error: Exception | None = None) -> tuple[Caller,
     control = CostControl(prices=prices, budgets=budgets)
     pool = Pool(prices, error=error)
     chosen: Any = pool
-    return Caller(chosen, control, clock=ManualClock()), control, pool
+    return Caller(chosen, control, timeout_s=60.0, clock=ManualClock()), control, pool
 
 
 def trace() -> CallTrace:

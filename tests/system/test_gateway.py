@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from benchmarks._redis import PrivateRedis
+from perfwright.cli.gateway_command import command
+from perfwright.container.gateway import Plan
 from perfwright.core import is_alive
 from perfwright.llm.testing import SimulatedProvider
 from tests.limits.loops import in_loop
@@ -43,12 +47,16 @@ class Running:
 
 @contextmanager
 def gateway(
-    folder: Path, provider: SimulatedProvider, *options: str, **env: str
+    folder: Path,
+    provider: SimulatedProvider,
+    *options: str,
+    before: Callable[[], None] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """Run a gateway in front of a provider until the end of the block."""
-    own = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "", "REDIS_URL": "", **env}
+    own = {"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": "", "REDIS_URL": "", **(env or {})}
     address = ("--port", "0", "--base-url", provider.base_url)
-    process = start("gateway", *address, *options, cwd=folder, mark="gateway", before=None, **own)
+    process = start("gateway", *address, *options, cwd=folder, mark="gateway", before=before, **own)
     try:
         assert process.stderr is not None
         line = process.stderr.readline()
@@ -83,6 +91,38 @@ async def test_a_call_goes_through_the_whole_pipeline(tmp_path: Path) -> None:
     assert attempts == 1  # the cache answered the others
     assert answers[0] == answers[1] == answers[2]
     assert stats["llm"]["cost_usd"] > 0
+
+
+@in_loop
+async def test_a_call_that_names_no_model_is_for_the_configured_one(tmp_path: Path) -> None:
+    provider = SimulatedProvider(latency_s=0.0)
+    with provider, gateway(tmp_path, provider, "--model", "gpt-4o-mini") as running:
+        async with aiohttp.ClientSession() as client:
+            for named in ({"model": None}, {"model": ""}):
+                status, answer = await ask(client, running.url, **named)
+                assert (status, answer["model"]) == (200, "gpt-4o-mini")
+
+
+@in_loop
+async def test_with_few_files_allowed_callers_wait_and_none_is_lost(tmp_path: Path) -> None:
+    def allow_few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256))
+
+    provider = SimulatedProvider(latency_s=0.2, completion_tokens=5)
+    with provider, gateway(tmp_path, provider, before=allow_few) as running:
+        statuses: list[int] = []
+
+        async def caller(number: int) -> None:
+            async with aiohttp.ClientSession() as client:
+                statuses.append((await ask(client, running.url, number=number))[0])
+
+        async with asyncio.timeout(40.0), asyncio.TaskGroup() as group:
+            for number in range(300):
+                group.create_task(caller(number))
+        running.tell()
+        done = await asyncio.to_thread(finish, running.process)
+    assert statuses == [200] * 300
+    assert done.err == ""
 
 
 @in_loop
@@ -197,6 +237,16 @@ def test_an_idle_gateway_ends_at_once(tmp_path: Path) -> None:
         assert (running.ended(), time.monotonic() - began_s < 5.0) == (0, True)
 
 
+def test_a_gateway_that_is_stopped_before_it_listens_ends_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stopped(*_: object, **__: object) -> Plan:
+        raise KeyboardInterrupt  # what SIGTERM is until the gateway has a handler of its own
+
+    monkeypatch.setattr("perfwright.container.gateway.build_plan", stopped)
+    assert command.main([str(tmp_path)], standalone_mode=False) == 0
+
+
 def children(running: Running) -> list[int]:
     pid = running.process.pid
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -243,7 +293,7 @@ async def test_a_keys_budget_stops_its_calls_and_no_others(tmp_path: Path) -> No
     )
     env = {"ALICE": SECRET, "BOB": "pw-secret-of-bob"}
     provider = SimulatedProvider(latency_s=0.0)
-    with provider, gateway(tmp_path, provider, **env) as running:
+    with provider, gateway(tmp_path, provider, env=env) as running:
         statuses: dict[str, list[int]] = {}
         for name, secret in env.items():
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {secret}"}) as own:
@@ -254,6 +304,23 @@ async def test_a_keys_budget_stops_its_calls_and_no_others(tmp_path: Path) -> No
     assert statuses["ALICE"][0] == 200
     assert statuses["ALICE"][-1] == 402
     assert spent["attempts"] < 12
+
+
+@in_loop
+async def test_workers_share_a_budget_through_redis(
+    tmp_path: Path, redis_server: PrivateRedis
+) -> None:
+    (tmp_path / "perfwright.toml").write_text(
+        '[llm]\ncache = false\n[[llm.budgets]]\nname = "all"\ncalls = 10\n', encoding="utf-8"
+    )
+    env = {"PERFWRIGHT_REDIS_URL": redis_server.url}
+    provider = SimulatedProvider(latency_s=0.0)
+    with provider, gateway(tmp_path, provider, "--workers", "2", env=env) as running:
+        connector = aiohttp.TCPConnector(force_close=True)  # so that both workers are asked
+        async with aiohttp.ClientSession(connector=connector) as client:
+            asked = [(await ask(client, running.url, number=n))[0] for n in range(30)]
+        attempts = provider.counts()["attempts"]
+    assert (asked.count(200), asked.count(402), attempts) == (10, 20, 10)
 
 
 def test_an_open_address_without_keys_is_refused(tmp_path: Path) -> None:

@@ -175,14 +175,15 @@ class OptimizedLLMAdapter:
         elif semantic is not None:
             problem = "it is a part of the cache; set enable_cache=True"
             raise ConfigError(field="semantic", value=semantic, problem=problem)
+        timeout_s = (settings or CallSettings()).timeout_s
         self._pipeline = Pipeline(
-            Caller(self._pool, self._costs, clock=clock),
+            Caller(self._pool, self._costs, timeout_s=timeout_s, clock=clock),
             cache=completions,
             router=router,
             sinks=trace_sinks,
             forms={each.name: each.form for each in self._endpoints},
             substitutes=substitutes_of(self._endpoints),
-            timeout_s=(settings or CallSettings()).timeout_s,
+            timeout_s=timeout_s,
             clock=clock,
             rng=rng,
         )

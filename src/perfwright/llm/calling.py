@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from perfwright.core import Clock
+from perfwright.core import Clock, LimitTimeoutError
 from perfwright.llm.cost import CostControl, Hold
 from perfwright.llm.endpoints import EndpointPool
 from perfwright.llm.replies import Piece, Reply, Usage
@@ -29,8 +31,11 @@ class Answer(NamedTuple):
 class Caller:
     """Sets money aside, has the call made, and books what it took."""
 
-    def __init__(self, pool: EndpointPool, costs: CostControl, *, clock: Clock) -> None:
+    def __init__(
+        self, pool: EndpointPool, costs: CostControl, *, timeout_s: float, clock: Clock
+    ) -> None:
         self._pool, self._costs, self._clock = pool, costs, clock
+        self._timeout_s = timeout_s
 
     async def send(self, request: Request, trace: CallTrace) -> Answer:
         """Return the answer; its cost is booked."""
@@ -56,7 +61,12 @@ class Caller:
     async def _begun(self, request: Request, trace: CallTrace) -> tuple[Call, Hold]:
         prompt_tokens, completion_tokens = self._costs.estimate(request)
         call = Call(request, prompt_tokens, completion_tokens, trace)
-        hold = await self._costs.reserve(call)
+        timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
+        try:
+            async with asyncio.timeout(None if timeout_s == math.inf else timeout_s):
+                hold = await self._costs.reserve(call)
+        except TimeoutError as error:
+            raise LimitTimeoutError(limit="budget", timeout_s=timeout_s, wait_s=None) from error
         if hold.max_tokens is not None:
             call.request = _bounded(request, max_tokens=hold.max_tokens)
         return call, hold

@@ -131,8 +131,16 @@ class Piece(dict[str, Any]):
         """What it adds to the answer's text."""
         choices = self.get("choices")
         if choices:
-            return (choices[0].get("delta") or {}).get("content") or ""
+            return _text_of((choices[0].get("delta") or {}).get("content"))
         delta = self.get("delta")
         if isinstance(delta, str):
             return delta if str(self.get("type", "")).endswith("output_text.delta") else ""
-        return (delta or {}).get("text") or ""
+        return _text_of(delta.get("text")) if isinstance(delta, dict) else ""
+
+
+def _text_of(content: object) -> str:
+    """Return a text, or the texts of several parts, which some servers stream."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else ()
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))

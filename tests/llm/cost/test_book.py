@@ -103,3 +103,14 @@ def test_metrics_say_the_same_as_the_stats() -> None:
     assert found["llm_paid_calls", ""] == 1
     assert found["llm_tokens", "prompt"] == 5
     assert found["llm_tokens", "completion"] == 2
+
+
+def test_metrics_keep_the_first_models_apart_and_sum_up_the_rest() -> None:
+    book = CostBook()
+    for number in range(150):
+        book.book(Usage(prompt_tokens=2, completion_tokens=1), pico=10**12, model=f"m{number}")
+    found = [each for each in book.metrics() if each.name == "llm_cost_usd"]
+    assert [each.labels["model"] for each in found[:100]] == [f"m{number}" for number in range(100)]
+    assert [(each.labels["model"], each.value) for each in found[100:]] == [("other", 50.0)]
+    prompt = [each for each in book.metrics() if each.labels.get("kind") == "prompt"]
+    assert [each.value for each in prompt] == [2] * 100 + [100]

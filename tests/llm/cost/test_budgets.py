@@ -333,6 +333,14 @@ async def test_a_refused_call_is_counted() -> None:
 
 
 @in_loop
+async def test_what_is_left_of_a_budget_is_told_in_its_own_unit() -> None:
+    control = control_of(Budget(name="b", usd=2.5, tokens=1_000))
+    (await held(control)).release()
+    found = {m.labels["of"]: m.value for m in control.metrics() if m.name == "llm_budget_left"}
+    assert found == {"usd": 2.5, "tokens": 1_000}
+
+
+@in_loop
 async def test_a_strict_budget_bounds_the_answer_itself() -> None:
     budget = Budget(name="b", usd=1.0, strict=True)
     control = control_of(budget, strict_max_tokens=500)

@@ -25,7 +25,7 @@ def request_for(
     model: str = "m",
     timeout_s: float | None = None,
     priority: Priority = Priority.NORMAL,
-    **body: object,
+    **body: Any,
 ) -> Request:
     return Request(body={"model": model, "n": n, **body}, timeout_s=timeout_s, priority=priority)
 
@@ -75,7 +75,7 @@ async def send_all(
     gap_s: float = 0.0,
     timeout_s: float | None = None,
     at_a_time: int = 1_000_000,
-    **body: object,
+    **body: Any,
 ) -> Outcome:
     """Send many calls, at once or one after each gap."""
     outcome, loop = Outcome(), asyncio.get_running_loop()
@@ -88,7 +88,9 @@ async def send_all(
     async def one(number: int) -> None:
         begun_s = loop.time()
         try:
-            reply, name = await pool.send(call_for(request_for(number, timeout_s=timeout_s, **body)))
+            reply, name = await pool.send(
+                call_for(request_for(number, timeout_s=timeout_s, **body))
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
             outcome.errors.append(error)
         else:

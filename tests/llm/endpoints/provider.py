@@ -31,6 +31,8 @@ class FakeProvider:
     tokens: Rate | None = None
     latency_s: float = 0.2
     slow_ratio: float = 0.0
+    slow_every: int = 0
+    """Each so-manieth request is slow however often it is sent."""
     slow_latency_s: float = 2.0
     error_ratio: float = 0.0
     down: list[tuple[float, float]] = field(default_factory=list)
@@ -93,7 +95,9 @@ class FakeProvider:
             await asyncio.sleep(self.rng.uniform(0.0, self.network_s))
             await self._hang_if_silent()
             self._admit(request)
-            slow = self.rng.random() < self.slow_ratio
+            slow = self.rng.random() < self.slow_ratio or (
+                self.slow_every > 0 and request.body["n"] % self.slow_every == 0
+            )
             latency_s = self.slow_latency_s if slow else self.latency_s
             await asyncio.sleep(request.body.get("latency_s", latency_s))
             await self._hang_if_silent()

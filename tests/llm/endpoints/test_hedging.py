@@ -28,8 +28,9 @@ def race_with(
     second: Coroutine[Any, Any, str] | None, thrown_away: list[str] | None = None
 ) -> Race[str]:
     kept = thrown_away if thrown_away is not None else []
+    seconds = iter([second])
     return Race(
-        lambda: second,
+        lambda: next(seconds, None),
         discard=kept.append,
         start=lambda work: asyncio.get_running_loop().create_task(work),
     )

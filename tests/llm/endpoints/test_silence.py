@@ -27,7 +27,7 @@ def test_a_bulk_job_outlasts_a_silence_by_its_attempt_timeout(
         pool = pool_over(provider, settings=settings)
         outcome = await send_all(pool, 400, at_a_time=20)
         assert not outcome.errors
-        assert outcome.took_s <= 400 / 20 * 0.2 + 3.0 + 2.0
+        assert outcome.took_s <= 400 / 20 * 0.2 + 3.0 + 2.0 + 0.75  # an attempt, a probe's delay
         await pool.aclose()
 
     run(work())
@@ -85,6 +85,20 @@ def test_streams_that_never_begin_are_opened_anew() -> None:
     run(work())
 
 
+def test_lost_requests_do_not_keep_the_places_of_a_small_endpoint() -> None:
+    async def work() -> None:
+        provider = FakeProvider(silent=[(2.0, 5.0)])
+        endpoints = [Endpoint(name="fake", max_concurrent=4)]
+        pool = pool_over(provider, endpoints=endpoints, settings=PATIENT)
+        outcome = await send_all(pool, 100)
+        assert len(outcome.answers) == 100
+        assert outcome.took_s <= 100 / 4 * 0.2 + 3.0 + 3.0
+        await pool.aclose()
+        assert pool.get_stats()["endpoints"]["fake"]["in_flight"] == 0
+
+    run(work())
+
+
 @pytest.mark.parametrize("calls", [1, 20])
 def test_long_answers_after_many_short_ones_are_waited_for(calls: int) -> None:
     async def work() -> None:
@@ -107,11 +121,12 @@ def test_long_answers_after_many_short_ones_are_waited_for(calls: int) -> None:
 
 def test_answers_of_very_different_lengths_cost_few_second_requests() -> None:
     async def work() -> None:
-        provider = FakeProvider(latency_s=0.3, slow_ratio=0.2, slow_latency_s=40.0)
+        provider = FakeProvider(latency_s=0.3, slow_every=5, slow_latency_s=40.0)
         pool = pool_over(provider, settings=CallSettings(timeout_s=FOREVER_S))
         outcome = await send_all(pool, 1_000, at_a_time=50)
         assert len(outcome.answers) == 1_000
-        assert provider.attempts <= 1_000 * 1.065 + 30
+        # the budget, once each before any long answer is known, and now and then one to look
+        assert provider.attempts <= 1_065 + 50 + 20
         await pool.aclose()
 
     run(work())
@@ -164,4 +179,6 @@ def test_a_silence_is_only_one_once_it_is_much_longer_than_usual() -> None:
     silence.answered(21.1, now_s=21.3)
     assert silence.is_lost(20.0, now_s=21.4)
     assert silence.is_lost(20.0, now_s=21.4)
-    assert not silence.is_lost(21.2, now_s=30.0)
+    for number in range(4):
+        silence.answered(21.3 + 0.25 * number, now_s=21.5 + 0.25 * number)
+    assert not silence.is_lost(21.15, now_s=22.3)  # sent since: it may take long

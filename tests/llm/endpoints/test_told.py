@@ -33,6 +33,13 @@ def test_a_limit_of_a_second_shows_in_its_fast_return() -> None:
     assert told.rate.per_s == pytest.approx(100.0)
 
 
+def test_an_empty_bucket_that_is_full_in_a_second_may_still_be_of_a_minute() -> None:
+    told = ToldLimit()
+    for left in (20, 0, 40, 500):
+        told.note(60_000, left=left, reset_s=(1_000 - left) / 1_000)
+    assert told.rate == Rate(1_000.0, 1_000.0)
+
+
 def test_the_same_again_is_no_news() -> None:
     told = ToldLimit()
     told.note(600, left=300, reset_s=30.0)

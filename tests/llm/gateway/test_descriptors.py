@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
 import pytest
 
-from perfwright.llm.gateway.descriptors import for_callers, raise_limit
+from perfwright.llm.gateway.descriptors import for_callers
 
 _RAISE = """
 import resource
 from perfwright.llm.gateway.descriptors import limit, raise_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 900))
-print(limit(), raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE))
+print(limit(), raise_limit(), raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
@@ -22,20 +21,13 @@ def test_the_limit_is_raised_to_what_the_system_lets_it_have() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _RAISE], capture_output=True, text=True, timeout=30, check=True
     )
-    assert done.stdout == "200 900 (900, 900)\n"
-
-
-def test_a_limit_that_is_the_highest_already_stays() -> None:
-    raise_limit()
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert raise_limit() == before[0]
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+    assert done.stdout == "200 900 900 (900, 900)\n"
 
 
 @pytest.mark.parametrize("descriptors", [300, 1_024, 4_096, 2**20])
 def test_callers_leave_more_to_the_provider_than_they_take(descriptors: int) -> None:
     callers = for_callers(descriptors)
-    assert 1 <= callers
+    assert callers >= 1
     assert descriptors - callers > 1.2 * callers + 50
 
 

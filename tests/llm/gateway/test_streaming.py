@@ -131,7 +131,11 @@ async def test_a_caller_whose_connection_is_closing_has_left_and_is_no_defect(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made: list[Connection] = []
-    monkeypatch.setattr(Connection, "begin", lambda self: made.append(self))
+
+    def begin(self: Connection) -> None:
+        made.append(self)
+
+    monkeypatch.setattr(Connection, "begin", begin)
     runtime, stream = streaming(*pieces("a", "b"))
 
     async def close_it() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -118,7 +119,7 @@ def test_a_reset_leaves_no_answer(provider: SimulatedProvider) -> None:
 def test_a_client_that_gives_up_is_counted(provider: SimulatedProvider) -> None:
     provider.set(hang_ratio=1.0)
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=0.1)
-    connection.request("POST", f"/v1{PATH}", body=b'{"model": "m", "messages": [{}]}')
+    connection.request("POST", f"/v1{PATH}", body=json.dumps(chat()))
     with pytest.raises(TimeoutError):
         connection.getresponse()
     connection.close()

@@ -4,7 +4,7 @@ import pytest
 
 from perfwright.core import ConfigError
 from perfwright.llm import Api
-from perfwright.llm.wire import Form
+from perfwright.llm.wire import Form, HttpTransport
 from perfwright.llm.wire.addresses import headers_of, key_for, proxy_for, shown, url_of
 from perfwright.llm.wire.heads import head_of, server_of
 
@@ -42,6 +42,8 @@ def test_chat_goes_to_messages_on_an_anthropic_endpoint() -> None:
         ("x.test/v1", "no http:// or https://"),
         ("http://x.test:port/v1", "port"),
         ("http://x.test:99999/v1", "port"),
+        ("http://x.test:0/v1", "port"),
+        ("http://[::1/v1", "no http:// or https://"),
         ("http://bücher.test/v1", "xn--"),
         ("http://x.test/a b", "%XX"),
     ],
@@ -61,6 +63,8 @@ def test_what_may_be_secret_is_not_shown() -> None:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "no_proxy", "NO_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-anthropic")
@@ -139,3 +143,58 @@ def test_a_proxy_for_tls_is_told_nothing() -> None:
 def test_a_proxy_that_is_not_spoken_to_is_refused() -> None:
     with pytest.raises(ConfigError, match="only proxies with an http:// address"):
         server_of("https://x.test", proxy="socks5://proxy.test:1080")
+
+
+def test_the_proxy_for_everything_is_used_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://all.test:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    assert proxy_for("https://x.test/v1") == "http://all.test:3128"
+    assert proxy_for("http://x.test/v1") == "http://proxy.test:3128"
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "base_url", "is_direct"),
+    [
+        ("x.test:81", "http://x.test:81/v1", True),
+        ("x.test:81", "http://x.test:82/v1", False),
+        ("x.test:80", "http://x.test/v1", True),
+        ("a.test, 10.0.0.0/8", "http://10.255.0.1:8000/v1", True),
+        ("10.0.0.0/8", "http://11.0.0.1/v1", False),
+        ("10.0.0.0/8", "http://ten.test/v1", False),
+        ("fd00::/8,nonsense/9", "http://[fd00::1]:8000/v1", True),
+        ("fd00::1", "http://[fd00::1]:8000/v1", True),
+        ("*", "http://x.test/v1", True),
+    ],
+)
+def test_the_environment_says_who_is_reached_directly(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str, base_url: str, is_direct: bool
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert (proxy_for(base_url) is None) is is_direct
+
+
+def test_a_proxy_may_be_written_without_its_scheme() -> None:
+    proxy = server_of("https://x.test", proxy="me:pw@proxy.test:3128").proxy
+    assert proxy is not None
+    assert (proxy.hostname, proxy.port, proxy.username) == ("proxy.test", 3128, "me")
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://proxy.test:99999", "http://proxy.test:abc", "http://[::1", "http://:3128"]
+)
+def test_a_proxy_that_is_no_address_is_refused(proxy: str) -> None:
+    with pytest.raises(ConfigError, match=r"\bproxy\b"):
+        server_of("https://x.test", proxy=proxy)
+
+
+@pytest.mark.parametrize("base_url", ["http://x.test:99999/v1", "http://x.test:a/v1", "http://[::"])
+def test_a_transport_names_the_base_url_that_cannot_be_used(base_url: str) -> None:
+    with pytest.raises(ConfigError, match="base_url"):
+        HttpTransport(base_url=base_url)
+
+
+def test_no_packing_of_answers_is_asked_for() -> None:
+    assert headers_of(None, form="openai")["accept-encoding"] == "identity"

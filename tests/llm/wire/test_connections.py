@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +25,7 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 async def eventually(is_so: Callable[[], bool]) -> bool:
@@ -86,7 +86,9 @@ def test_a_close_that_the_event_loop_has_not_seen_yet_is_noticed() -> None:
 def test_a_request_that_came_after_the_servers_close_is_sent_again(
     monkeypatch: pytest.MonkeyPatch, is_streamed: bool, request_: Request
 ) -> None:
-    monkeypatch.setattr(Connection, "is_silent", property(lambda _: True))  # the close is on its way
+    monkeypatch.setattr(
+        Connection, "is_silent", property(lambda _: True)
+    )  # the close is on its way
 
     async def main() -> tuple[int, int]:
         async with serving([answer(), hang_up, None]) as server:
@@ -203,6 +205,19 @@ def test_a_stream_that_is_closed_early_gives_its_socket_back() -> None:
             await stream.aclose()
             assert await eventually(lambda: open_files() < before)
             await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_closing_while_connections_are_being_warmed_leaves_none_open() -> None:
+    async def main() -> None:
+        async with serving([answer()]) as server:
+            transport = HttpTransport(base_url=server.base_url)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(transport.warm(3))
+                await asyncio.sleep(0)
+                await transport.aclose()
+            assert await eventually(lambda: server.closed == server.connections)
 
     asyncio.run(main())
 

@@ -186,6 +186,20 @@ def test_a_key_that_the_provider_quotes_is_cut_out() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "your key sk-secret is bad", "code": "sk-secret"}}',
+        b"<html><title>sk-secret</title>",
+        b"sk-secret is bad",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_key_is_cut_out_wherever_an_answer_quotes_it(status: int, body: bytes) -> None:
+    error = error_of([http(body, status=status, headers={"x-request-id": "for sk-secret"})])
+    assert "sk-secret" not in f"{error} {error.code} {error.request_id} {error.headers}"
+
+
+@pytest.mark.parametrize(
     ("body", "problem"),
     [
         (b'{"detail": "Not found"}', "Not found"),

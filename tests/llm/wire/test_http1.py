@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from perfwright.llm.wire.http1 import CutOffError, MalformedError, ResponseParser
 
 bodies = st.binary(max_size=300)
-PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, zlib.compress]
+
+
+def gzip_in_parts(data: bytes) -> bytes:
+    return b"".join(gzip.compress(data[start : start + 50]) for start in range(0, len(data), 50))
+
+
+def bare_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, zlib.compress, gzip_in_parts]
 
 
 def parse(*parts: bytes, limit: int = 10_000) -> ResponseParser:
@@ -63,6 +74,20 @@ def test_a_packed_body_is_unpacked(
     data = pack(body)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(data)
     assert parse(*cut(head + data, places)).take() == body
+
+
+@given(bodies, st.lists(st.integers(0, 400)))
+def test_a_bare_deflated_body_is_unpacked(body: bytes, places: list[int]) -> None:
+    data = bare_deflate(body)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(data)
+    assert parse(*cut(head + data, places)).take() == body
+
+
+def test_a_huge_body_packed_in_many_parts_is_refused() -> None:
+    bomb = gzip.compress(b"0" * 9_000) * 50
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb)
+    with pytest.raises(MalformedError, match="more than 10,000 bytes"):
+        parse(head + bomb)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
@@ -123,6 +148,14 @@ def test_values_of_one_header_are_joined() -> None:
     ("data", "problem"),
     [
         (b"SSH-2.0-OpenSSH_9\r\n", "no HTTP/1.1"),
+        (b"HTTP/1.1 20 OK\r\n\r\n", "no HTTP/1.1"),
+        (b"HTTP/1.1 20\r\n\r\n", "no HTTP/1.1"),
+        (b"HTTP/1.1 000 OK\r\n\r\n", "no HTTP/1.1"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "no HTTP/1.1"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", "another protocol"),
+        (b"HTTP/1.1 200 OK\ncontent-length: 2\n\n{}", "without a carriage return"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\n{}", "no name"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: %s\r\n\r\n" % (b"1" * 5_000), "content-length"),
         (b"HTTP/1.1 2x0 OK\r\n\r\n", "no HTTP/1.1"),
         (b"HTTP/2 200\r\n\r\n", "no HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\nnothing\r\n\r\n", "no name"),

@@ -14,6 +14,7 @@ import pytest
 from perfwright.core import ProviderDownError, ProviderRefusedError
 from perfwright.llm import Reply, Request
 from perfwright.llm.wire import HttpTransport
+from perfwright.llm.wire.connection import Connection
 from tests.llm.wire.servers import ANSWER, answer
 
 CHAT = Request(body={"model": "m", "messages": []})
@@ -118,3 +119,61 @@ def test_a_proxy_that_opens_no_tunnel_is_named(certificate: tuple[Path, Path]) -
     refusal = b"HTTP/1.1 407 Authentication Required\r\ncontent-length: 0\r\n\r\n"
     with pytest.raises(ProviderDownError, match=r"proxy refused a tunnel.*407"):
         called(certificate, proxy_answer=refusal)
+
+
+def test_a_tunnel_to_an_address_of_ipv6_is_asked_for_in_brackets() -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async def main() -> None:
+        proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        via = f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        transport = HttpTransport(base_url="https://[2001:db8::1]:8443/v1", proxy=via)
+        with pytest.raises(ProviderDownError, match=r"tunnel to \[2001:db8::1\]:8443"):
+            await transport.send(CHAT, timeout_s=5)
+        proxy.close()
+
+    asyncio.run(main())
+    assert asked[0].startswith(
+        b"CONNECT [2001:db8::1]:8443 HTTP/1.1\r\nhost: [2001:db8::1]:8443\r\n"
+    )
+
+
+@pytest.mark.parametrize("is_seen_in_time", [True, False])
+def test_tls_connections_are_used_again_unless_the_server_has_closed_them(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, is_seen_in_time: bool
+) -> None:
+    if not is_seen_in_time:
+        monkeypatch.setattr(Connection, "is_silent", property(lambda _: True))
+    key, made = certificate
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(made, key)
+    taken: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(0)
+        for _ in range(3):
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            taken[-1] += 1
+            writer.write(answer())
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=theirs)
+        transport = HttpTransport(
+            base_url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1",
+            ssl_context=ssl.create_default_context(cafile=str(made)),
+        )
+        for _ in range(9):
+            await transport.send(CHAT, timeout_s=5)
+        await transport.aclose()
+        server.close()
+
+    asyncio.run(main())
+    assert taken == [3, 3, 3]

@@ -11,6 +11,8 @@ from perfwright.monitoring import Metric
 
 OTHER = "other"
 """Stands for the values that came when the book had as many as it keeps."""
+_MAX_SERIES = 100
+"""Models with metrics of their own: callers choose the names, and a metrics system keeps each."""
 
 
 class Totals:
@@ -119,18 +121,29 @@ class CostBook:
         }
 
     def metrics(self) -> Iterator[Metric]:
-        """Yield tokens, cost and calls by model."""
-        for model, row in self._models.items():
+        """Yield tokens, cost and calls by model: of the first 100 each its own, of the rest one."""
+        groups: dict[str, list[Totals]] = {}
+        for at, (model, row) in enumerate(self._models.items()):
+            groups.setdefault(model if at < _MAX_SERIES else OTHER, []).append(row)
+        for model, rows in groups.items():
             for name, value, help_text in (
-                ("cost_usd", row.pico / PICO, "Cost in USD, of calls whose price is known."),
-                ("paid_calls", row.calls, "Calls that were booked."),
-                ("unpriced_calls", row.unpriced, "Calls whose price is not known."),
+                (
+                    "cost_usd",
+                    sum(row.pico for row in rows) / PICO,
+                    "Cost in USD, of calls whose price is known.",
+                ),
+                ("paid_calls", sum(row.calls for row in rows), "Calls that were booked."),
+                (
+                    "unpriced_calls",
+                    sum(row.unpriced for row in rows),
+                    "Calls whose price is not known.",
+                ),
             ):
                 yield _counter(f"llm_{name}", value, help_text=help_text, labels={"model": model})
             for kind in ("prompt", "cached", "cache_write", "completion", "reasoning"):
                 yield _counter(
                     "llm_tokens",
-                    getattr(row, kind),
+                    sum(getattr(row, kind) for row in rows),
                     help_text="Tokens; cached and written ones are a part of the prompt's, "
                     "reasoning of the completion's.",
                     labels={"model": model, "kind": kind},

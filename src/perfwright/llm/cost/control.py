@@ -216,8 +216,8 @@ class CostControl:
             cost_usd = None if pico is None else pico / PICO
             if grant is not None:
                 paid = pico if pico is not None else self._at_most(taken, model=request.model)
-                grant, settled = None, grant
-                settled.settle(Amounts(paid, taken.total_tokens, 1))
+                ending, grant = grant, None
+                ending.settle(Amounts(paid, taken.total_tokens, 1))
             if usage is not None:
                 self._estimator.learn(request, usage)
         except Exception as error:  # noqa: BLE001 - an answer that is paid for is never lost

@@ -13,6 +13,7 @@ from perfwright.llm.cost.account import Account, Ruling
 from perfwright.llm.cost.budget import UNLIMITED, Amounts, Budget
 from perfwright.llm.cost.ledger import Ask, Demand, Grant, Level, Payer, Watch, level_stats, refusal
 from perfwright.llm.cost.periods import FOREVER, Calendar, Period, period_of
+from perfwright.llm.cost.price import PICO
 from perfwright.monitoring import Metric
 
 _MAX_VALUES = 100_000

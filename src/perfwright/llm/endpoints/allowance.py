@@ -11,6 +11,7 @@ from perfwright.limits import Rate, TokenBucket
 from perfwright.llm.endpoints.endpoint import Endpoint
 from perfwright.llm.endpoints.gate import Gate, level_at_most
 from perfwright.llm.endpoints.learning import RateLearner
+from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.endpoints.told import ToldLimit
 
 _REFRESH_S = 0.01
@@ -56,6 +57,12 @@ class Allowance:
         """A request goes out."""
         self.gate.take(tokens, now_s)
         self.learner.sent(now_s)
+
+    def lost(self, ticket: Ticket) -> None:
+        """A request is probably lost: it goes on, but no longer counts as under way."""
+        if not ticket.is_lost:
+            ticket.is_lost = True
+            self.gate.in_flight -= 1
 
     def answered(self, headers: Mapping[str, str], now_s: float, *, sent_s: float) -> Changes:
         """A request of `sent_s` was let in; returns the limits that its headers have changed."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from perfwright.core import ConfigError
 from perfwright.llm.endpoints.lane import Lane
+from perfwright.llm.endpoints.sizes import Size
 
 Tiers = tuple[tuple[Lane, ...], ...]
 """Endpoints by preference; those of one tier are equals."""
@@ -32,21 +33,19 @@ def tiers_of(lanes: Sequence[Lane], model: str) -> Tiers:
     return tuple(map(tuple, tiers))
 
 
-def choose(
-    tiers: Tiers, *, tokens: float, now_s: float, patience_s: float, last: Lane | None
-) -> Lane:
+def choose(tiers: Tiers, *, size: Size, now_s: float, patience_s: float, last: Lane | None) -> Lane:
     """Return the most preferred endpoint that takes the call soon, of equals the least busy.
 
     Args:
         tiers: What there is to choose from.
-        tokens: What the call needs.
+        size: What the call needs, in tokens.
         now_s: The time.
         patience_s: A delay that is not longer is waited for.
         last: Where the call has just failed: an equal is better.
     """
     for tier in tiers:
-        open_lanes = [lane for lane in tier if lane.delay_s(tokens, now_s) <= patience_s]
+        open_lanes = [lane for lane in tier if lane.delay_s(size, now_s) <= patience_s]
         if open_lanes:
             return min(open_lanes, key=lambda lane: (lane is last, lane.load))
     every = [lane for tier in tiers for lane in tier]
-    return min(every, key=lambda lane: lane.delay_s(tokens, now_s))
+    return min(every, key=lambda lane: lane.delay_s(size, now_s))

@@ -22,13 +22,13 @@ from perfwright.llm.endpoints.allowance import Allowance
 from perfwright.llm.endpoints.endpoint import Endpoint
 from perfwright.llm.endpoints.settings import CallSettings
 from perfwright.llm.endpoints.sharing import SharedLimits
+from perfwright.llm.endpoints.sizes import Size, Sizes
 from perfwright.llm.endpoints.ticket import Ticket
 from perfwright.llm.transport import Transport
 
 _AGEING_S = 5.0
 _DOWN_S = 1e6
-"""Added to the delay of an endpoint that is down: any other is better, and the next to be probed
-is the best of those."""
+"""Added to the delay of an endpoint that is down: any other is better, then the next to probe."""
 _IN_FRONT = -1_000_000
 """Priority of retries: what has begun is finished before anything new."""
 
@@ -75,6 +75,7 @@ class Lane:
             probe_timeout_s=settings.attempt_timeout_s,
             rng=rng,
         )
+        self._sizes = Sizes()
         self._down_since_s = math.inf
         self._line: Line[Ticket | None] = Line(ageing_s=_AGEING_S)
         self._alarm = Alarm(clock, ring=self._serve)
@@ -102,9 +103,10 @@ class Lane:
         calls = self.allowance.gate.in_flight + len(self._line) + 1
         return calls / (self.endpoint.weight or 1.0)
 
-    def delay_s(self, tokens: float, now_s: float) -> float:
+    def delay_s(self, size: Size, now_s: float) -> float:
         """Return about how long a call would wait here."""
-        queued_s = self.allowance.gate.seconds_for(self.waiting, tokens) if self._line else 0.0
+        gate = self.allowance.gate
+        queued_s = gate.seconds_for(self.waiting, self._sizes.tokens(size)) if self._line else 0.0
         return max(queued_s, self.blocked_s(now_s))
 
     def blocked_s(self, now_s: float) -> float:
@@ -119,15 +121,15 @@ class Lane:
 
     # --- going in
 
-    def try_enter(self, tokens: float, now_s: float, *, ahead: bool = False) -> Ticket | None:
+    def try_enter(self, size: Size, now_s: float, *, ahead: bool = False) -> Ticket | None:
         """Let a request through if it can go at once; it only overtakes those that wait if told."""
         if self._line and not ahead:
             return None
-        admitted = self._admit(tokens, now_s)
+        admitted = self._admit(size, now_s)
         return admitted if isinstance(admitted, Ticket) else None
 
     async def enter(
-        self, tokens: float, *, priority: int, deadline_s: float, retried: bool
+        self, size: Size, *, priority: int, deadline_s: float, retried: bool
     ) -> Ticket | None:
         """Wait until the request can go; None: it had better choose its endpoint anew.
 
@@ -138,7 +140,7 @@ class Lane:
         now_s = self._clock.now()
         self._check_worth_waiting(now_s, deadline_s=deadline_s)
         rank = _IN_FRONT if retried else -priority
-        waiter = self._line.join((tokens,), priority=rank, now_s=now_s, max_wait_s=math.inf)
+        waiter = self._line.join(size, priority=rank, now_s=now_s, max_wait_s=math.inf)
         if self._line.head() is waiter:
             self._serve()
         ticket = await self._wait(waiter, now_s, deadline_s=deadline_s)
@@ -231,7 +233,7 @@ class Lane:
         """Let through who can go, and set the alarm for the next one."""
         now_s = self._clock.now()
         while (head := self._line.head()) is not None:
-            admitted = self._admit(head.costs[0], now_s)
+            admitted = self._admit(head.costs, now_s)
             if not isinstance(admitted, Ticket):
                 self._sleep(admitted, now_s)
                 return
@@ -254,8 +256,9 @@ class Lane:
                 BreakerOpenError(name=self.name, retry_after_s=retry_after_s)
             )
 
-    def _admit(self, tokens: float, now_s: float) -> Ticket | float:
+    def _admit(self, size: Size, now_s: float) -> Ticket | float:
         """Let a request through, or return the seconds until it is worth asking again."""
+        tokens = self._sizes.tokens(size)
         wait_s = self.allowance.wait_s(tokens, now_s)
         if wait_s > 0.0:
             return wait_s
@@ -269,7 +272,7 @@ class Lane:
             return math.inf  # the probe under way will tell
         self.allowance.take(tokens, now_s)
         self.attempts += 1
-        return Ticket(permit, tokens=tokens, taken_s=now_s)
+        return Ticket(permit, size=size, tokens=tokens, taken_s=now_s)
 
     # --- coming out
 
@@ -306,6 +309,8 @@ class Lane:
     def over(self, ticket: Ticket, *, tokens: float | None) -> None:
         """The request has ended; it cost so many tokens, None if that is not known."""
         actual = ticket.tokens if tokens is None else tokens
+        if tokens:
+            self._sizes.note(ticket.size, actual=tokens)
         if ticket.is_lost:
             self.allowance.gate.in_flight += 1
         self.allowance.gate.settle(
@@ -315,12 +320,6 @@ class Lane:
             ticket.reservation.settle({"requests": 1.0 if tokens else 0.0, "tokens": tokens})
         if self._line:
             self._serve()
-
-    def lost(self, ticket: Ticket) -> None:
-        """The request is probably lost: it goes on, but no longer counts as under way."""
-        if not ticket.is_lost:
-            ticket.is_lost = True
-            self.allowance.gate.in_flight -= 1
 
     def _is_refused(self, ticket: Ticket, error: ProviderLimitError, *, now_s: float) -> None:
         self.limited += 1

@@ -60,16 +60,16 @@ class Trip:
         "_retries",
         "_sent_s",
         "_shared",
+        "_size",
         "_streamed",
         "_tiers",
         "_timeout_s",
-        "_tokens",
         "lane",
     )
 
     def __init__(self, call: Call, tiers: Tiers, *, shared: Shared, streamed: bool) -> None:
         self._call, self._tiers, self._shared, self._streamed = call, tiers, shared, streamed
-        self._tokens = float(call.prompt_tokens + call.completion_tokens)
+        self._size = (float(call.prompt_tokens), float(call.completion_tokens))
         self._now_s = shared.clock.now()
         timeout_s = call.request.timeout_s
         self._timeout_s = shared.settings.timeout_s if timeout_s is None else timeout_s
@@ -110,7 +110,7 @@ class Trip:
         waited = False
         while True:
             self._choose()
-            ticket = self.lane.try_enter(self._tokens, self._now_s)
+            ticket = self.lane.try_enter(self._size, self._now_s)
             if ticket is None:
                 waited = True
                 ticket = await self._wait()
@@ -121,7 +121,7 @@ class Trip:
         if len(self._tiers) > 1 or len(self._tiers[0]) > 1:
             self.lane = choose(
                 self._tiers,
-                tokens=self._tokens,
+                size=self._size,
                 now_s=self._now_s,
                 patience_s=self._shared.settings.fallback_after_s,
                 last=self.lane if self._error is not None else None,
@@ -149,7 +149,7 @@ class Trip:
         start_s, stage = self._now_s, "breaker" if self.lane.is_down else "limit_wait"
         try:
             return await self.lane.enter(
-                self._tokens,
+                self._size,
                 priority=self._call.request.priority,
                 deadline_s=self._deadline_s,
                 retried=self._attempts > 0,
@@ -248,7 +248,7 @@ class Trip:
             if now_s >= self._deadline_s:
                 return None
             if silence.is_lost(self._sent_s, now_s=now_s, before=self._resent):
-                self.lane.lost(ticket)
+                self.lane.allowance.lost(ticket)
                 return self._again(once, request)
             if not hedge or self._sent_s > start_s:
                 return _LOOK_AGAIN_S
@@ -266,7 +266,7 @@ class Trip:
             return _LOOK_AGAIN_S
         if not budget.take():  # other calls will bring more; this one may still be late then
             return _ASK_AGAIN_S
-        ticket = lane.try_enter(self._tokens, now_s, ahead=not lane.is_limited)
+        ticket = lane.try_enter(self._size, now_s, ahead=not lane.is_limited)
         if ticket is None:
             budget.give_back()
             return _LOOK_AGAIN_S if lane.is_limited else _ASK_AGAIN_S
@@ -287,7 +287,7 @@ class Trip:
                 ticket, priority=-10, timeout_s=self._deadline_s - self._shared.clock.now()
             ):
                 ticket = await lane.enter(
-                    self._tokens,
+                    self._size,
                     priority=self._call.request.priority,
                     deadline_s=self._deadline_s,
                     retried=True,

@@ -82,14 +82,14 @@ def _ill_typed(body: dict[str, Any], api: Api) -> Problem | None:
     for name, value in body.items():
         shape = _SHAPES.get(name)
         if shape is not None and value is not None and not isinstance(value, shape[0]):
-            return _wrong(name, shape[1], value)
+            return _wrong(name, shape[1], value=value)
     for name in _LISTS_OF_OBJECTS:
         if found := _not_objects(body.get(name), name):
             return found
     if api is Api.RESPONSES and (found := _not_objects(body.get("input"), "input")):
         return found
     if api is Api.MESSAGES and isinstance(choice := body.get("tool_choice"), str):
-        return _wrong("tool_choice", "an object", choice)
+        return _wrong("tool_choice", "an object", value=choice)
     for at, message in enumerate(body.get("messages") or ()):
         if found := _bad_message(message, f"messages[{at}]"):
             return found
@@ -102,14 +102,14 @@ def _bad_message(message: dict[str, Any], name: str) -> Problem | None:
         return found
     if calls := message.get("tool_calls"):
         if not isinstance(calls, list):
-            return _wrong(f"{name}.tool_calls", "an array", calls)
+            return _wrong(f"{name}.tool_calls", "an array", value=calls)
         return _not_objects(calls, f"{name}.tool_calls")
     return None
 
 
 def _bad_content(content: object, name: str) -> Problem | None:
     if not isinstance(content, str | list | None):
-        return _wrong(name, "a string or an array", content)
+        return _wrong(name, "a string or an array", value=content)
     return _not_objects(content, name)
 
 
@@ -117,11 +117,11 @@ def _not_objects(items: object, name: str) -> Problem | None:
     if isinstance(items, list):
         for at, item in enumerate(items):
             if not isinstance(item, dict):
-                return _wrong(f"{name}[{at}]", "an object", item)
+                return _wrong(f"{name}[{at}]", "an object", value=item)
     return None
 
 
-def _wrong(name: str, wanted: str, value: object) -> Problem:
+def _wrong(name: str, wanted: str, *, value: object) -> Problem:
     return _bad(f"{name} must be {wanted}, not {_name_of(value)}")
 
 

@@ -127,9 +127,7 @@ class Acceptor:
             return True
         accepted.setblocking(False)
         self._taken += 1
-        joining = self._loop.create_task(
-            self._loop.connect_accepted_socket(self._make, accepted)
-        )
+        joining = self._loop.create_task(self._loop.connect_accepted_socket(self._make, accepted))
         self._joining.add(joining)
         joining.add_done_callback(self._joining.discard)
         return True

@@ -40,6 +40,8 @@ _ANTHROPIC_KINDS = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_NOT_SENT = ("invalid_body", "no_such_interface", "untranslatable")
+"""Codes of requests that no endpoint could be asked in its form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +138,11 @@ def problem_of(error: Exception) -> Problem:
             return Problem(status=500, code="internal_error", text=text)
 
 
-def _is_the_callers(status: int | None) -> bool:
+def _is_the_callers(error: ProviderRefusedError) -> bool:
     """Tell what a caller can mend from redirects, proxies' refusals, certificates."""
-    return status is not None and 400 <= status < 500 and status != 407
+    if error.status is None:
+        return error.code in _NOT_SENT
+    return 400 <= error.status < 500 and error.status != 407
 
 
 def _problem_of_provider(error: ProviderError) -> Problem:
@@ -150,7 +154,7 @@ def _problem_of_provider(error: ProviderError) -> Problem:
         case ProviderRefusedError(status=401 | 403):
             # Passed on, the caller would take it for a refusal of its own key.
             return Problem(status=502, code="provider_refused_key", text=text)
-        case ProviderRefusedError() if not _is_the_callers(error.status):
+        case ProviderRefusedError() if not _is_the_callers(error):
             return Problem(status=502, code="provider_error", text=text)
         case ProviderRefusedError():
             code = error.code or "provider_refused"

@@ -165,6 +165,7 @@ class GatewayServer(web.Server):
                     connection.abort()
             if self._acceptor is not None and self._acceptor.is_full:
                 self._close_idle(quiet_s=now_s - _LINGER_S)
+                self._acceptor.start()  # descriptors may be free again, whoever had them
 
     async def drain(self, timeout_s: float) -> int:
         """Stop accepting, let what has begun be finished, close the rest; returns what was cut."""

@@ -172,8 +172,10 @@ def _wanted_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return None
 
 
-def _example(schema: Mapping[str, Any], *, digest: bytes) -> Any:
+def _example(schema: Mapping[str, Any] | bool, *, digest: bytes) -> Any:
     """Return the plainest value that a schema allows."""
+    if isinstance(schema, bool):
+        return None
     for name in ("const", "default"):
         if name in schema:
             return schema[name]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
+import msgspec
+
 _MAX_HEAD_BYTES = 64 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {529: "Overloaded"}
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
@@ -112,7 +114,8 @@ class Connection(asyncio.Protocol):
             request = self._parse()
         except ValueError as error:
             self._closes = True
-            self.respond(400, f'{{"error": {{"message": "{error}"}}}}'.encode())
+            body = {"error": {"message": str(error), "type": "invalid_request_error"}}
+            self.respond(400, msgspec.json.encode(body))
             return
         if request is not None:
             self._is_busy = True
@@ -143,7 +146,7 @@ class Connection(asyncio.Protocol):
         """Return the body and where the next request starts; None until all of it has come."""
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return _chunked(self._buffer, start)
-        after = start + int(headers.get("content-length", 0))
+        after = start + _size(headers.get("content-length", "0"), base=10)
         if len(self._buffer) >= after:
             return bytes(self._buffer[start:after]), after
         if headers.get("expect", "").lower() == "100-continue" and len(self._buffer) == start:
@@ -158,7 +161,7 @@ def _head(status: int, kind: str) -> bytes:
 def _chunked(buffer: bytearray, at: int) -> tuple[bytes | None, int]:
     parts: list[bytes] = []
     while (line := buffer.find(b"\r\n", at)) >= 0:
-        size = int(buffer[at:line].split(b";")[0], 16)
+        size = _size(buffer[at:line].split(b";")[0].decode("latin-1"), base=16)
         at = line + 2 + size + 2
         if len(buffer) < at:
             break
@@ -166,3 +169,10 @@ def _chunked(buffer: bytearray, at: int) -> tuple[bytes | None, int]:
             return b"".join(parts), at
         parts.append(bytes(buffer[at - size - 2 : at - 2]))
     return None, 0
+
+
+def _size(text: str, *, base: int) -> int:
+    size = int(text, base)
+    if size < 0:
+        raise ValueError("a size cannot be negative")
+    return size

@@ -11,6 +11,8 @@ import msgspec
 
 from perfwright.core import Clock
 from perfwright.llm.requests import Api
+from perfwright.llm.testing import bodies, forms
+from perfwright.llm.testing.bodies import Malformed
 from perfwright.llm.testing.connections import HttpRequest
 from perfwright.llm.testing.files import Files, Response
 
@@ -22,6 +24,27 @@ _APIS = {
 }
 _DAY = timedelta(days=1)
 _encode = msgspec.json.Encoder().encode
+
+
+class _Order(msgspec.Struct):
+    input_file_id: str
+    endpoint: str
+    completion_window: str = "24h"
+    metadata: dict[str, str] | None = None
+
+
+class _FileLine(msgspec.Struct):
+    custom_id: str
+    body: dict[str, Any]
+
+
+class _MessageLine(msgspec.Struct):
+    custom_id: str
+    params: dict[str, Any]
+
+
+class _Asked(msgspec.Struct):
+    requests: list[_MessageLine]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +64,8 @@ class _Batch:
     made: datetime
     ready_s: float
     lines: list[_Line]
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the caller said of it."""
+    order: _Order | None = None
+    """Of OpenAI's form: what the caller said of it."""
     files: dict[str, str | None] = field(default_factory=dict)
     is_done: bool = False
     is_cancelled: bool = False
@@ -66,20 +89,26 @@ class Deferred:
 
     def handle(self, request: HttpRequest, path: str, *, delay_s: float) -> Response | None:
         """Answer a request if it is about files or batches; a batch made now takes `delay_s`."""
-        match path.strip("/").split("/"):
-            case ["files", *rest]:
-                return self._files.handle(request, rest)
-            case ["batches", *rest]:
-                return self._openai(request, rest, delay_s=delay_s)
-            case ["messages", "batches", *rest]:
-                return self._anthropic(request, rest, delay_s=delay_s)
-            case _:
-                return None
+        api = Api.MESSAGES if path.startswith("/messages") else Api.CHAT
+        try:
+            match path.strip("/").split("/"):
+                case ["files", *rest]:
+                    return self._files.handle(request, rest)
+                case ["batches", *rest]:
+                    return self._openai(request, rest, delay_s=delay_s)
+                case ["messages", "batches", *rest]:
+                    return self._anthropic(request, rest, delay_s=delay_s)
+                case _:
+                    return None
+        except Malformed as error:
+            refusal = forms.error(api, status=400, text=str(error), field=error.field)
+            return 400, _encode(refusal)
 
     def _openai(self, request: HttpRequest, path: list[str], *, delay_s: float) -> Response | None:
         match request.method, path:
             case "POST", []:
-                return self._start(msgspec.json.decode(request.body), delay_s=delay_s)
+                order = bodies.convert(bodies.read(request.body), _Order)
+                return self._start(order, delay_s=delay_s)
             case "GET", []:
                 found = [b for b in self._batches.values() if b.id.startswith("batch")]
                 data = [self._openai_facts(batch) for batch in found]
@@ -97,8 +126,12 @@ class Deferred:
     ) -> Response | None:
         match request.method, path:
             case "POST", []:
-                asked = msgspec.json.decode(request.body)["requests"]
-                found: _Batch | None = self._add("msgbatch", _message_lines(asked), delay_s=delay_s)
+                asked = bodies.convert(bodies.read(request.body), _Asked)
+                lines = [
+                    _Line(custom_id=one.custom_id, api=Api.MESSAGES, body=one.params)
+                    for one in asked.requests
+                ]
+                found: _Batch | None = self._add("msgbatch", lines, delay_s=delay_s)
             case "GET", [name]:
                 found = self._batches.get(name)
             case "POST", [name, "cancel"]:
@@ -115,17 +148,20 @@ class Deferred:
 
     # --- A batch's life ---------------------------------------------------------------------------
 
-    def _start(self, facts: dict[str, Any], *, delay_s: float) -> Response:
-        file = self._files.get(facts.get("input_file_id", ""))
-        api = _APIS.get(facts.get("endpoint", ""))
-        if file is None or api is None:
-            text = "'input_file_id' must name an uploaded file and 'endpoint' be one of "
-            error = {"message": text + ", ".join(_APIS), "type": "invalid_request_error"}
-            return 400, _encode({"error": error})
-        asked = [msgspec.json.decode(line) for line in file.content.splitlines() if line.strip()]
-        lines = [_Line(custom_id=one["custom_id"], api=api, body=one["body"]) for one in asked]
+    def _start(self, order: _Order, *, delay_s: float) -> Response:
+        file, api = self._files.get(order.input_file_id), _APIS.get(order.endpoint)
+        if file is None:
+            raise Malformed("no such file was uploaded", field="input_file_id")
+        if api is None:
+            raise Malformed(f"it must be one of {', '.join(_APIS)}", field="endpoint")
+        asked = [
+            bodies.convert(bodies.read(line), _FileLine)
+            for line in file.content.splitlines()
+            if line.strip()
+        ]
+        lines = [_Line(custom_id=one.custom_id, api=api, body=one.body) for one in asked]
         batch = self._add("batch", lines, delay_s=delay_s)
-        batch.facts = facts
+        batch.order = order
         return 200, _encode(self._openai_facts(batch))
 
     def _add(self, kind: str, lines: list[_Line], *, delay_s: float) -> _Batch:
@@ -163,10 +199,7 @@ class Deferred:
         return {
             "id": batch.id,
             "object": "batch",
-            "endpoint": batch.facts["endpoint"],
-            "input_file_id": batch.facts["input_file_id"],
-            "completion_window": batch.facts.get("completion_window", "24h"),
-            "metadata": batch.facts.get("metadata"),
+            **(msgspec.to_builtins(batch.order) if batch.order else {}),
             "status": "cancelled" if batch.is_cancelled else status,
             "errors": None,
             "created_at": made,
@@ -219,12 +252,6 @@ class Deferred:
             "archived_at": None,
             "results_url": url if batch.is_done else None,
         }
-
-
-def _message_lines(asked: list[dict[str, Any]]) -> list[_Line]:
-    return [
-        _Line(custom_id=one["custom_id"], api=Api.MESSAGES, body=one["params"]) for one in asked
-    ]
 
 
 def _openai_line(line: _Line) -> dict[str, Any]:

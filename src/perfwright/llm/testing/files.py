@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from perfwright.core import Clock
+from perfwright.llm.testing.bodies import Malformed
 from perfwright.llm.testing.connections import HttpRequest
 
 Response = tuple[int, bytes]
@@ -84,9 +85,9 @@ class Files:
     def _upload(self, request: HttpRequest) -> Response:
         parts = _form(request)
         if "file" not in parts:
-            return 400, _encode({"error": {"message": "'file' is a required part of the form"}})
+            raise Malformed("it is a required part of the form", field="file")
         name, content = parts["file"]
-        purpose = parts.get("purpose", ("", b""))[1].decode()
+        purpose = parts.get("purpose", ("", b""))[1].decode(errors="replace")
         return 200, _encode(self.keep(name, content, purpose=purpose).facts())
 
 

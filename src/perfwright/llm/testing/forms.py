@@ -50,14 +50,14 @@ def events(
             return _chat_events(answer, chunk_tokens, with_usage=with_usage)
 
 
-def error(api: Api, *, status: int, text: str) -> dict[str, Any]:
+def error(api: Api, *, status: int, text: str, field: str | None = None) -> dict[str, Any]:
     """Return the body of a refusal."""
     kind = _ERRORS.get(status, "server_error")
     if api is Api.MESSAGES:
         kind = "api_error" if kind == "server_error" else kind
         return {"type": "error", "error": {"type": kind, "message": text}}
     code = {401: "invalid_api_key", 429: "rate_limit_exceeded"}.get(status)
-    return {"error": {"message": text, "type": kind, "param": None, "code": code}}
+    return {"error": {"message": text, "type": kind, "param": field, "code": code}}
 
 
 def models(names: Iterable[str]) -> dict[str, Any]:

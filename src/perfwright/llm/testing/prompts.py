@@ -17,10 +17,9 @@ def prompt_text(body: Mapping[str, Any]) -> str:
     parts = []
     if tools := body.get("tools"):
         parts.append(msgspec.json.encode(tools).decode())
-    parts += [_content(body[name]) for name in ("system", "instructions") if name in body]
+    parts += [_content(body[name]) for name in ("system", "instructions") if body.get(name)]
     parts += map(_message, body.get("messages") or ())
-    if "input" in body:
-        given = body["input"]
+    if given := body.get("input"):
         parts.append(given if isinstance(given, str) else "\n".join(map(_message, given)))
     return "\n".join(parts)
 

@@ -13,8 +13,9 @@ import msgspec
 
 from perfwright.core import Clock
 from perfwright.llm.requests import Api
-from perfwright.llm.testing import forms, prompts
+from perfwright.llm.testing import bodies, forms
 from perfwright.llm.testing.answers import Answer
+from perfwright.llm.testing.bodies import Malformed
 from perfwright.llm.testing.connections import Connection, HttpRequest
 from perfwright.llm.testing.deferred import Deferred
 from perfwright.llm.testing.fate import Fault, fault_of, is_slow, latency_s
@@ -31,10 +32,8 @@ _CALLS = {
 }
 _LIMITS = ("requests_per_s", "burst", "tokens_per_s", "tokens_burst")
 _REFUSED = "The prompt was refused by policy"
-_INCOMPLETE = "The body must be a JSON object with 'model' and the prompt"
 _FLUSH_S = 0.001
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,12 +124,19 @@ class Service:
             self._be_down(call)
         elif not self._is_known(request):
             self._fail(call, status=401, text="Incorrect API key provided")
-        elif (body := _readable(request.body)) is None or not _is_complete(body, call.api):
-            self._fail(call, status=400, text=_INCOMPLETE)
-        elif self._is_refused(text := prompts.prompt_text(body)):
+        else:
+            self._read(call, request.body, now_s=now_s)
+
+    def _read(self, call: _Call, content: bytes, *, now_s: float) -> None:
+        try:
+            call.body = bodies.read(content)
+            text = bodies.check(call.api, call.body)
+        except Malformed as error:
+            self._fail(call, status=400, text=str(error), field=error.field)
+            return
+        if self._is_refused(text):
             self._fail(call, status=400, text=_REFUSED)
         else:
-            call.body = body
             self._judge(call, text, now_s=now_s)
 
     def _judge(self, call: _Call, text: str, *, now_s: float) -> None:
@@ -258,18 +264,21 @@ class Service:
         call.connection.on_gone = None
         call.connection.reset()
 
-    def _fail(self, call: _Call, *, status: int, text: str) -> None:
+    def _fail(self, call: _Call, *, status: int, text: str, field: str | None = None) -> None:
         """End a call with an error."""
         self.tally.in_flight -= 1
         self.tally.by_status[status] += 1
-        body = _encode(forms.error(call.api, status=status, text=text))
+        body = _encode(forms.error(call.api, status=status, text=text, field=field))
         call.connection.respond(status, body, headers=call.headers)
 
     def _answer_deferred(self, api: Api, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one line of a deferred batch: no limits, no latency, counts of its own."""
-        text = prompts.prompt_text(body) if _is_complete(body, api) else ""
-        if not text or self._is_refused(text):
-            return 400, forms.error(api, status=400, text=_REFUSED if text else _INCOMPLETE)
+        try:
+            text = bodies.check(api, body)
+        except Malformed as error:
+            return 400, forms.error(api, status=400, text=str(error), field=error.field)
+        if self._is_refused(text):
+            return 400, forms.error(api, status=400, text=_REFUSED)
         answer = self._answer(api, body, text=text)
         add_usage(self.tally.batched.setdefault(answer.model, Counter()), answer.usage)
         return 200, forms.whole(api, answer)
@@ -287,16 +296,3 @@ class Service:
             return True
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         return (request.headers.get("x-api-key") or bearer) in self.settings.api_keys
-
-
-def _readable(body: bytes) -> dict[str, Any] | None:
-    try:
-        decoded = _decode(body)
-    except msgspec.DecodeError:
-        return None
-    return decoded if isinstance(decoded, dict) else None
-
-
-def _is_complete(body: dict[str, Any], api: Api) -> bool:
-    prompt = "messages" if api in (Api.CHAT, Api.MESSAGES) else "input"
-    return isinstance(body.get("model"), str) and bool(body.get(prompt))

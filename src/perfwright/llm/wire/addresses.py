@@ -36,7 +36,7 @@ def url_of(base_url: str, *, api: Api, form: Form, query: Mapping[str, str] | No
     Raises:
         ConfigError: If it is no HTTP address.
     """
-    parts = _address(base_url.strip())
+    parts = address_of(base_url)
     path = parts.path.rstrip("/")
     for own in _PATHS.values():
         path = path.removesuffix(own)
@@ -47,7 +47,10 @@ def url_of(base_url: str, *, api: Api, form: Form, query: Mapping[str, str] | No
 
 def shown(base_url: str) -> str:
     """Return the address without what may be secret: user, password and query."""
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:
+        return "(not shown)"  # which part of it is secret cannot be told
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
@@ -58,7 +61,7 @@ def key_for(base_url: str, *, form: Form) -> str | None:
     next to it (`OPENAI_BASE_URL`): a local or foreign server must not be handed it by accident.
     """
     variable = "ANTHROPIC_API_KEY" if form == "anthropic" else "OPENAI_API_KEY"
-    if _KEY_OF_HOST.get(urlsplit(base_url).hostname or "") != variable:
+    if _KEY_OF_HOST.get(address_of(base_url).hostname or "") != variable:
         named = os.environ.get(_BASE_OF_KEY[variable], "")
         if not named or named.rstrip("/") != base_url.rstrip("/"):
             return None
@@ -73,7 +76,12 @@ def headers_of(
     Raises:
         ConfigError: If a value cannot stand in a header. It is not shown: it may be the key.
     """
-    own = {"content-type": "application/json", "accept": "*/*", "user-agent": "perfwright"}
+    own = {
+        "content-type": "application/json",
+        "accept": "*/*",
+        "accept-encoding": "identity",  # unpacking costs more than a short answer's bytes
+        "user-agent": "perfwright",
+    }
     if form == "anthropic":
         own["anthropic-version"] = ANTHROPIC_VERSION
     if api_key:
@@ -96,33 +104,84 @@ def headers_of(
     return headers
 
 
-def _address(base_url: str) -> SplitResult:
-    parts = urlsplit(base_url)
+def address_of(text: str, *, field: str = "base_url") -> SplitResult:
+    """Return the parts of an HTTP address; its port can be read.
+
+    Args:
+        text: The address; blanks around it do not count.
+        field: Which setting it is, for the error.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    text = text.strip()
+    parts = _split(text)
     problem = ""
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         problem = "it is no http:// or https:// address"
-    elif not base_url.isascii() or not base_url.isprintable() or " " in base_url:
+    elif not text.isascii() or not text.isprintable() or " " in text:
         problem = "it holds characters that an address cannot; write them as %XX, a name as xn--"
     elif not _has_port_or_none(parts):
-        problem = "its port is no number from 0 to 65,535"
-    if problem:
-        raise ConfigError(field="base_url", value=shown(base_url), problem=problem)
+        problem = "its port is no number from 1 to 65,535"
+    if parts is None or problem:
+        raise ConfigError(field=field, value=shown(text), problem=problem)
     return parts
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
 
 
 def _has_port_or_none(parts: SplitResult) -> bool:
     try:
-        return parts.port is None or parts.port >= 0
+        return parts.port is None or parts.port > 0
     except ValueError:
         return False
 
 
 def proxy_for(base_url: str) -> str | None:
-    """Return the environment's proxy for `base_url`; never one for this very machine."""
-    parts = urlsplit(base_url)
+    """Return the environment's proxy for `base_url`; never one for this very machine.
+
+    `no_proxy` may hold names with their subdomains, names with a port, addresses and networks
+    (`10.0.0.0/8`).
+
+    Raises:
+        ConfigError: If `base_url` is no HTTP address.
+    """
+    parts = address_of(base_url)
     host = parts.hostname or ""
     if host in ("localhost", "::1") or host.startswith("127."):
         return None
     from urllib.request import getproxies, proxy_bypass  # 25 ms of import
 
-    return None if proxy_bypass(host) else getproxies().get(parts.scheme)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not proxy or proxy_bypass(f"{host}:{port}") or _is_among(host, proxies.get("no", "")):
+        return None
+    return with_scheme(proxy)
+
+
+def with_scheme(proxy: str) -> str:
+    """Return a proxy's address in full: many write it as `host:port`."""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _is_among(host: str, networks: str) -> bool:
+    """Tell whether `host` is an address in one of the networks of a `no_proxy`."""
+    from ipaddress import ip_address, ip_network
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    for text in networks.split(","):
+        try:
+            if address in ip_network(text.strip(), strict=False):
+                return True
+        except ValueError:
+            continue  # a name
+    return False

@@ -14,6 +14,7 @@ from perfwright.llm.wire.addresses import Form
 from perfwright.llm.wire.anthropic import request_to_messages
 from perfwright.llm.wire.anthropic_parts import UntranslatableError
 from perfwright.llm.wire.openai_chat import messages_to_chat
+from perfwright.llm.wire.shapes import fault_of, not_a
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -23,7 +24,7 @@ def whole_body(request: Request, *, form: Form, endpoint: str) -> Mapping[str, A
     """Return the body that asks for the whole answer at once: the request's own if that does.
 
     Raises:
-        ProviderRefusedError: If the endpoint has no such interface.
+        ProviderRefusedError: If the endpoint has no such interface, or no words for the request.
     """
     body = _translated(request, endpoint=endpoint, form=form)
     if body.get("stream") or body.get("stream_options"):
@@ -43,13 +44,17 @@ def stream_body(
         with_usage: Whether to add `stream_options.include_usage`, which few servers do not know.
 
     Raises:
-        ProviderRefusedError: If the endpoint has no such interface.
+        ProviderRefusedError: If the endpoint has no such interface, or no words for the request.
     """
     body = _translated(request, endpoint=endpoint, form=form)
     is_chat = form == "openai" and request.api in (Api.CHAT, Api.MESSAGES)
     if is_chat and with_usage and not wants_usage(request):
-        options = {**(body.get("stream_options") or {}), "include_usage": True}
-        return {**body, "stream": True, "stream_options": options}
+        options = body.get("stream_options") or {}
+        if not isinstance(options, Mapping):
+            problem = not_a("an object", name="stream_options", found=options)
+            raise _not_sent(endpoint, problem, code="invalid_body")
+        wanted = {**options, "include_usage": True}
+        return {**body, "stream": True, "stream_options": wanted}
     return body if body.get("stream") is True else {**body, "stream": True}
 
 
@@ -109,6 +114,8 @@ def _translated(request: Request, *, endpoint: str, form: Form) -> Mapping[str, 
         return translate(request.body)
     except UntranslatableError as error:
         raise _not_sent(endpoint, str(error), code="untranslatable") from error
+    except (AttributeError, TypeError) as error:  # a list for an object, a number for a text
+        raise _not_sent(endpoint, fault_of(request.body), code="invalid_body") from error
 
 
 def _no_such_interface(endpoint: str, *, api: Api, form: Form) -> ProviderRefusedError:
@@ -117,6 +124,7 @@ def _no_such_interface(endpoint: str, *, api: Api, form: Form) -> ProviderRefuse
 
 
 def _not_sent(endpoint: str, problem: str, *, code: str) -> ProviderRefusedError:
+    """The status is the one that a provider would have answered with: the caller's to mend."""
     return ProviderRefusedError(
-        endpoint=endpoint, problem=f"{problem}; the request was not sent", code=code
+        endpoint=endpoint, problem=f"{problem}; the request was not sent", code=code, status=400
     )

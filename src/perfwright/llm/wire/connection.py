@@ -8,8 +8,12 @@ provider needs is one POST after the other on a connection that stays open.
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
+import sys
+import termios
 from collections.abc import Callable
+from fcntl import ioctl
 from typing import cast
 
 from perfwright.llm.wire.http1 import CutOffError, MalformedError, ResponseParser
@@ -23,18 +27,28 @@ class Connection(asyncio.Protocol):
     def __init__(self, on_lost: Callable[[Connection], None]) -> None:
         self._on_lost = on_lost
         self._transport: asyncio.Transport
+        self._socket_id = -1
+        self._arrivals = select.poll()
         self._parser: ResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._needs_all = False
         self._is_paused = False
         self._error: Exception | None = None
         self.is_lost = False
+        self.is_unheard = False
+        """The server had closed it before the request came: nothing of it was carried out."""
         self.idle_since_s = 0.0
+        """In the loop's time; 0 before its first rest."""
 
     @property
     def is_open(self) -> bool:
         """A request can be sent."""
         return not self.is_lost and not self._transport.is_closing()
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing has come unasked, such as the server's close, that the loop has not read yet."""
+        return not self._arrivals.poll(0)  # 1 us
 
     @property
     def peer(self) -> str:
@@ -44,6 +58,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
         self._transport = cast(asyncio.Transport, transport)
+        self._socket_id = transport.get_extra_info("socket").fileno()
+        self._arrivals.register(self._socket_id, select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
@@ -64,6 +80,12 @@ class Connection(asyncio.Protocol):
             ):
                 self._is_paused = True
                 self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Called by the event loop, which then closes the connection."""
+        parser = self._parser
+        is_unanswered = parser is not None and not parser.is_begun
+        self.is_unheard = is_unanswered and self.idle_since_s > 0 and self._has_unsent()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
@@ -114,8 +136,8 @@ class Connection(asyncio.Protocol):
         return parser is not None and parser.is_done and parser.is_reusable and self.is_open
 
     def close(self) -> None:
-        """End it."""
-        self._transport.close()
+        """End it at once: what the server did not take is dropped, and no TLS good-bye awaited."""
+        self._transport.abort()
 
     async def encrypt(self, context: ssl.SSLContext, *, host: str) -> None:
         """Speak TLS from here on, inside a proxy's tunnel."""
@@ -125,6 +147,17 @@ class Connection(asyncio.Protocol):
         if transport is None:
             raise ConnectionResetError("the proxy closed the tunnel")
         self._transport = transport
+
+    def _has_unsent(self) -> bool:
+        """Tell whether the server's system lacks a part of the request.
+
+        Whatever a server sends also says how much it has received. So if its close leaves a part
+        of the request unconfirmed, then its program closed without having read the request.
+        """
+        if self._transport.get_write_buffer_size():
+            return True
+        unconfirmed = ioctl(self._socket_id, termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(unconfirmed, sys.byteorder) > 0
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -75,6 +75,7 @@ class Dialer:
         # out: asyncio forgets to close a socket when it is cancelled in the last moment of a race.
         is_race = self._can_race and not _is_address(host)
         racing: dict[str, Any] = {"happy_eyeballs_delay": RACE_S} if is_race else {}
+        connection: Connection | None = None
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, connection = await self._loop.create_connection(
@@ -87,20 +88,24 @@ class Dialer:
                 )
                 if self._is_tunnelled:
                     await self._tunnel(connection)
-        except TimeoutError as error:
-            raise ConnectionError(f"no connection within {CONNECT_S:g} s") from error
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, TimeoutError):
+                raise ConnectionError(f"no connection within {CONNECT_S:g} s") from error
+            raise
         return connection
 
     async def _tunnel(self, connection: Connection) -> None:
         """Have the proxy pass on what is said, and speak TLS through it."""
         server = self._server
-        there = f"{server.host}:{server.port}"
+        there = f"[{server.host}]" if ":" in server.host else server.host
+        there += f":{server.port}"
         asked = f"CONNECT {there} HTTP/1.1\r\nhost: {there}\r\n{proxy_header(server.proxy)}\r\n"
         answer = connection.ask(asked.encode(), max_body_bytes=0)
         while not answer.has_head:
             await connection.progress()
         if answer.status != 200 or self._context is None:
-            connection.close()
             raise ConnectionError(f"the proxy refused a tunnel to {there} (HTTP {answer.status})")
         await connection.encrypt(self._context, host=server.host)
 

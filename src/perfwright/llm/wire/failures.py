@@ -95,6 +95,16 @@ def failed_inside(
     )
 
 
+def cut_secret(error: ProviderError, secret: str | None) -> None:
+    """Take a key out of what an error says, should the provider have quoted it."""
+    if not secret:
+        return
+    error.problem = error.problem.replace(secret, "***")
+    error.code = error.code.replace(secret, "***")
+    error.request_id = error.request_id.replace(secret, "***")
+    error.headers = {name: value.replace(secret, "***") for name, value in error.headers.items()}
+
+
 def bad_answer(
     problem: str, *, headers: Mapping[str, str], endpoint: str, status: int = 200
 ) -> BadAnswerError:

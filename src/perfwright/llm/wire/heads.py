@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from perfwright.core import ConfigError
-from perfwright.llm.wire.addresses import shown
+from perfwright.llm.wire.addresses import address_of, shown, with_scheme
 from perfwright.llm.wire.dialling import Server, proxy_header
 
 
@@ -16,14 +16,22 @@ def server_of(base_url: str, *, proxy: str | None) -> Server:
     Raises:
         ConfigError: If an address cannot be used.
     """
-    parts = urlsplit(base_url.strip())
+    parts = address_of(base_url)
     is_tls = parts.scheme == "https"
-    via = urlsplit(proxy) if proxy else None
-    if via is not None and (via.scheme != "http" or not via.hostname):
-        problem = "only proxies with an http:// address are spoken to"
-        raise ConfigError(field="proxy", value=shown(proxy or ""), problem=problem)
     port = parts.port or (443 if is_tls else 80)
+    via = _proxy_of(proxy) if proxy else None
     return Server(host=parts.hostname or "", port=port, is_tls=is_tls, proxy=via)
+
+
+def _proxy_of(proxy: str) -> SplitResult:
+    proxy = with_scheme(proxy.strip())
+    if not proxy.lower().startswith("http://"):
+        problem = (
+            "only proxies with an http:// address are spoken to; name one, or except this host "
+            "by no_proxy"
+        )
+        raise ConfigError(field="proxy", value=shown(proxy), problem=problem)
+    return address_of(proxy, field="proxy")
 
 
 def head_of(url: str, *, headers: Mapping[str, str], server: Server) -> bytes:

@@ -14,7 +14,7 @@ from perfwright.llm.wire.addresses import Form, headers_of, key_for, proxy_for, 
 from perfwright.llm.wire.answers import reply_of
 from perfwright.llm.wire.bodies import bytes_of, stream_body, whole_body
 from perfwright.llm.wire.decoding import StreamDecoder
-from perfwright.llm.wire.failures import failed
+from perfwright.llm.wire.failures import cut_secret, failed
 from perfwright.llm.wire.heads import head_of, server_of
 from perfwright.llm.wire.per_loop import LoopPools
 from perfwright.llm.wire.pieces import split
@@ -95,7 +95,7 @@ class HttpTransport:
         data, headers = answer.take(), answer.headers
         if answer.status >= 300:
             raise self._failed(answer.status, data, headers=headers)
-        return reply_of(api, data, headers=headers, form=self.form, endpoint=self.name)
+        return self._reply(api, data, headers=headers)
 
     async def open(self, request: Request, *, timeout_s: float) -> ReplyStream:
         """Return once the provider has accepted the request; see `Transport`."""
@@ -119,6 +119,7 @@ class HttpTransport:
             timeout_s=timeout_s,
             deadline_s=deadline_s,
             endpoint=self.name,
+            secret=self._key,
         )
 
     async def warm(self, connections: int) -> int:
@@ -142,11 +143,20 @@ class HttpTransport:
             context=self._context,
         )
 
+    def _reply(self, api: Api, data: bytes, *, headers: Mapping[str, str]) -> Reply:
+        try:
+            return reply_of(api, data, headers=headers, form=self.form, endpoint=self.name)
+        except ProviderError as error:
+            cut_secret(error, self._key)
+            raise
+
     def _failed(self, status: int, data: bytes, *, headers: Mapping[str, str]) -> ProviderError:
         today = self._clock.today()
-        return failed(
+        error = failed(
             status, data, headers=headers, endpoint=self.name, today=today, secret=self._key
         )
+        cut_secret(error, self._key)
+        return error
 
     async def _without_streaming(self, api: Api, answer: Answer) -> ReplyStream:
         """Read an error, or what a server sends that does not stream."""
@@ -156,7 +166,7 @@ class HttpTransport:
             await answer.aclose()
         if answer.status >= 300:
             raise self._failed(answer.status, data, headers=answer.headers)
-        reply = reply_of(api, data, headers=answer.headers, form=self.form, endpoint=self.name)
+        reply = self._reply(api, data, headers=answer.headers)
         return ReadyStream(split(api, reply.payload), headers=answer.headers)
 
 

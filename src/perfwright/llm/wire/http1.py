@@ -11,6 +11,7 @@ import zlib
 from typing import Protocol
 
 MAX_HEAD_BYTES = 64 << 10
+_STATUS_LINE = re.compile(r"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: |\Z)")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
@@ -103,7 +104,7 @@ class ResponseParser:
         if isinstance(self._framing, _UntilTheEnd):
             self._end()
             return
-        if not self.has_head and not self._rest:
+        if not self.is_begun:
             raise CutOffError("the connection was closed before an answer", is_begun=False)
         raise CutOffError("the connection was closed within it", is_begun=True)
 
@@ -113,6 +114,11 @@ class ResponseParser:
         self._body = []
         self._size = 0
         return body
+
+    @property
+    def is_begun(self) -> bool:
+        """Something of the answer has come."""
+        return self.status != 0 or bool(self._rest)
 
     @property
     def waiting_bytes(self) -> int:
@@ -128,6 +134,8 @@ class ResponseParser:
                     raise MalformedError(f"its headers are longer than {MAX_HEAD_BYTES:,} bytes")
                 if not b"HTTP/1.".startswith(data[:7]):
                     raise MalformedError(f"it begins with {data[:20]!r}, which is no HTTP/1.1")
+                if b"\n\n" in data:
+                    raise MalformedError("the lines of its head end without a carriage return")
                 self._rest = data
                 return b""
             self._read_head(data[:end].decode("latin-1"))
@@ -140,21 +148,23 @@ class ResponseParser:
 
     def _read_head(self, head: str) -> None:
         lines = head.split("\r\n")
-        version, _, rest = lines[0].partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
+        found = _STATUS_LINE.match(head)
+        if found is None:
             raise MalformedError(f"it begins with {lines[0][:20]!r}, which is no HTTP/1.1")
-        self.status = int(rest[:3])
+        self.status = int(found[1])
+        if self.status == 101:
+            raise MalformedError("it changes to another protocol, which nobody asked for")
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
-            if not colon or name[:1] in (" ", "\t", ""):
+            if not colon or not name or name.strip() != name:
                 raise MalformedError("one of its headers has no name")
             name = name.lower()
             value = value.strip()
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.headers = headers
         wish = headers.get("connection", "").lower()
-        self.is_reusable = "close" not in wish and (version == "HTTP/1.1" or "keep-alive" in wish)
+        self.is_reusable = "close" not in wish and (head[7] == "1" or "keep-alive" in wish)
 
     def _choose_framing(self) -> None:
         """Find out where the body ends."""
@@ -271,34 +281,53 @@ class _Chunks:
         return taken[: len(taken) - len(end)]
 
 
-class _Decoder:
-    """Unpacks gzip and zlib, never more than a bound."""
+_GZIP = 0x1F
+"""What each member of a gzip stream begins with, and nothing else can."""
 
-    def __init__(self, *, limit: int) -> None:
-        self._unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        self._limit = limit
-        self._has_begun = False
+
+class _Decoder:
+    """Unpacks gzip, also of several members, and zlib, never much more than a bound.
+
+    Args:
+        limit: Of bytes; nothing is unpacked once a call has given more.
+        may_be_bare: Some servers take "deflate" to mean zlib's format without its frame.
+    """
+
+    def __init__(self, *, limit: int, may_be_bare: bool) -> None:
+        self._unpack: zlib._Decompress | None = None
+        self._limit, self._may_be_bare = limit, may_be_bare
 
     @property
     def is_complete(self) -> bool:
-        return self._unpack.eof or not self._has_begun
+        return self._unpack is None or self._unpack.eof
 
     def feed(self, data: bytes) -> bytes:
-        if not data:
-            return b""
-        self._has_begun = True
+        parts: list[bytes] = []
+        left = self._limit + 1
         try:
-            return self._unpack.decompress(data, self._limit + 1)
+            while data and left > 0:
+                if self._unpack is None or (self._unpack.eof and data[0] == _GZIP):
+                    self._unpack = zlib.decompressobj(self._format_of(data[0]))
+                elif self._unpack.eof:
+                    break  # padding
+                parts.append(self._unpack.decompress(data, left))
+                left -= len(parts[-1])
+                data = self._unpack.unused_data
         except zlib.error as error:
             raise MalformedError(f"its body cannot be unpacked ({error})") from error
+        return b"".join(parts)
+
+    def _format_of(self, first: int) -> int:
+        is_framed = first == _GZIP or first & 0x0F == zlib.DEFLATED
+        return -zlib.MAX_WBITS if self._may_be_bare and not is_framed else zlib.MAX_WBITS | 32
 
 
 def _decoder_for(coding: str, *, limit: int) -> _Decoder | None:
     match coding.lower():
         case "identity" | "":
             return None
-        case "gzip" | "x-gzip" | "deflate":
-            return _Decoder(limit=limit)
+        case "gzip" | "x-gzip" | "deflate" as known:
+            return _Decoder(limit=limit, may_be_bare=known == "deflate")
         case other:
             raise MalformedError(f"its body is packed as {other[:20]!r}, which was not asked for")
 
@@ -307,6 +336,6 @@ def _length(text: str) -> int:
     """A content-length; the same value twice is one, two values are none."""
     values = {part.strip() for part in text.split(",")}
     value = values.pop()
-    if values or not (value.isascii() and value.isdigit()):
+    if values or not (value.isascii() and value.isdigit()) or len(value) > 19:
         raise MalformedError(f"its content-length is {text[:40]!r}")
     return int(value)

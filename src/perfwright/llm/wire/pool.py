@@ -7,7 +7,7 @@ import ssl
 
 from perfwright.llm.wire.connection import Connection
 from perfwright.llm.wire.dialling import Dialer, Server
-from perfwright.llm.wire.http1 import ResponseParser
+from perfwright.llm.wire.http1 import CutOffError, ResponseParser
 
 IDLE_S = 30.0  # providers' load balancers keep an idle connection for a minute or more
 
@@ -70,7 +70,9 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(server, context=context)
         self._free = asyncio.Semaphore(max_connections)
-        self._idle: list[Connection] = []
+        self._idle: dict[Connection, None] = {}
+        """The one that has rested for longest comes first."""
+        self._ageing: asyncio.TimerHandle | None = None
         self._all: set[Connection] = set()
         self._is_closed = False
 
@@ -78,29 +80,26 @@ class Pool:
         """Send a request and return its answer once all of it is there."""
         connection = await self._take()
         try:
-            parser = connection.ask(data, max_body_bytes=self._max_body_bytes)
-            await connection.progress(needs_all=True)
-            return parser
-        finally:
-            self.release(connection)
+            return await self._whole(connection, data)
+        except CutOffError:
+            if not connection.is_unheard:
+                raise
+        return await self._whole(await self._take(is_new=True), data)
 
     async def begun(self, data: bytes) -> Answer:
         """Send a request and return its answer once the head is there; its taker releases it."""
         connection = await self._take()
         try:
-            parser = connection.ask(data, max_body_bytes=self._max_body_bytes)
-            while not parser.has_head:
-                await connection.progress()
-            return Answer(connection, parser, pool=self)
-        except BaseException:
-            self.release(connection)
-            raise
+            return await self._begun(connection, data)
+        except CutOffError:
+            if not connection.is_unheard:
+                raise
+        return await self._begun(await self._take(is_new=True), data)
 
     def release(self, connection: Connection) -> None:
         """Take a connection back."""
         if connection.rest() and not self._is_closed:
-            connection.idle_since_s = self._loop.time()
-            self._idle.append(connection)
+            self._keep(connection)
         else:
             connection.close()
         self._free.release()
@@ -116,6 +115,8 @@ class Pool:
     def close(self) -> None:
         """End all connections, also those in use."""
         self._is_closed = True
+        if self._ageing is not None:
+            self._ageing.cancel()
         for connection in list(self._all):
             connection.close()
 
@@ -124,15 +125,36 @@ class Pool:
             connection = await self._dialled()
         except OSError:
             return  # the count says so
-        connection.idle_since_s = self._loop.time()
-        self._idle.append(connection)
+        if self._is_closed:
+            connection.close()
+        else:
+            self._keep(connection)
 
-    async def _take(self) -> Connection:
+    async def _whole(self, connection: Connection, data: bytes) -> ResponseParser:
+        try:
+            parser = connection.ask(data, max_body_bytes=self._max_body_bytes)
+            await connection.progress(needs_all=True)
+            return parser
+        finally:
+            self.release(connection)
+
+    async def _begun(self, connection: Connection, data: bytes) -> Answer:
+        try:
+            parser = connection.ask(data, max_body_bytes=self._max_body_bytes)
+            while not parser.has_head:
+                await connection.progress()
+            return Answer(connection, parser, pool=self)
+        except BaseException:
+            self.release(connection)
+            raise
+
+    async def _take(self, *, is_new: bool = False) -> Connection:
         await self._free.acquire()
         oldest_s = self._loop.time() - IDLE_S
-        while self._idle:
-            connection = self._idle.pop()  # the one used last: the others may age and go
-            if connection.is_open and connection.idle_since_s > oldest_s:
+        while self._idle and not is_new:
+            connection, _ = self._idle.popitem()  # the one used last: the others may age and go
+            is_young = connection.idle_since_s > oldest_s
+            if is_young and connection.is_open and connection.is_silent:
                 return connection
             connection.close()
         try:
@@ -150,5 +172,22 @@ class Pool:
 
     def _lost(self, connection: Connection) -> None:
         self._all.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
+
+    def _keep(self, connection: Connection) -> None:
+        connection.idle_since_s = self._loop.time()
+        self._idle[connection] = None
+        if self._ageing is None:
+            self._ageing = self._loop.call_later(IDLE_S, self._close_aged)
+
+    def _close_aged(self) -> None:
+        """Close what nobody used for long, and come back when the next one may be due."""
+        self._ageing = None
+        now_s = self._loop.time()
+        for connection in list(self._idle):
+            left_s = connection.idle_since_s + IDLE_S - now_s
+            if left_s > 0:
+                self._ageing = self._loop.call_later(left_s, self._close_aged)
+                return
+            del self._idle[connection]
+            connection.close()

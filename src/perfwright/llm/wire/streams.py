@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
 
-from perfwright.core import ProviderTimeoutError
+from perfwright.core import ProviderError, ProviderTimeoutError
 from perfwright.llm.replies import Piece
 from perfwright.llm.wire.decoding import StreamDecoder
+from perfwright.llm.wire.failures import cut_secret
 from perfwright.llm.wire.troubles import TROUBLES
 
 DRAIN_S = 0.05
@@ -47,6 +48,7 @@ class EventStream:
         timeout_s: Between any two pieces.
         deadline_s: For the first piece, in the loop's time.
         endpoint: Its name, for errors.
+        secret: The key, cut out of errors.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class EventStream:
         "_endpoint",
         "_is_over",
         "_ready",
+        "_secret",
         "_timeout_s",
         "headers",
     )
@@ -68,8 +71,10 @@ class EventStream:
         timeout_s: float,
         deadline_s: float,
         endpoint: str,
+        secret: str | None = None,
     ) -> None:
         self._body, self._decoder, self._endpoint = body, decoder, endpoint
+        self._secret = secret
         self._timeout_s, self._deadline_s = timeout_s, deadline_s
         self.headers: Mapping[str, str] = body.headers
         self._ready: deque[Piece] = deque()
@@ -82,7 +87,11 @@ class EventStream:
     async def __anext__(self) -> Piece:
         """Return the next piece; see `ReplyStream`."""
         if not self._ready:
-            await self._fill()
+            try:
+                await self._fill()
+            except ProviderError as error:
+                cut_secret(error, self._secret)
+                raise
         return self._ready.popleft()
 
     async def aclose(self) -> None:
