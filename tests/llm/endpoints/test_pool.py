@@ -21,6 +21,7 @@ from perfwright.core import (
 )
 from perfwright.limits import Rate
 from perfwright.llm.endpoints import CallSettings, Endpoint, EndpointPool
+from perfwright.llm.endpoints.gate import LATE_S
 from tests.llm.endpoints.helpers import (
     PATIENT,
     call_for,
@@ -217,7 +218,8 @@ def test_any_declared_limit_is_kept_used_and_loses_nothing(
         assert provider.limited <= 0.01 * provider.attempts + 1
         # Those that fail last are tried again behind all others, after latencies of their own.
         tail_s = 6.0 * (latency_s + 0.8) if error_ratio else 0.1
-        assert outcome.took_s <= 1.05 * ideal_s(provider) + tail_s
+        # A burst may leave LATE_S' worth unspent, on purpose.
+        assert outcome.took_s <= 1.05 * ideal_s(provider) + LATE_S + tail_s
         assert_nothing_left(pool)
 
     run(work())

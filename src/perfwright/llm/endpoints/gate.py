@@ -6,7 +6,7 @@ import math
 
 from perfwright.limits import Rate, TokenBucket
 
-_LATE_S = 0.2
+LATE_S = 0.2
 """What the endpoint gains while a burst is still on its way to it is lost to a bucket that is full:
 connections have to be made first. So a burst leaves as much unspent, but a quarter is spent. To
 spend the rest once the first answer had come drew a 429 in each of four runs."""
@@ -119,7 +119,7 @@ class Gate:
         return bucket
 
     def _spent(self, rate: Rate) -> Rate:
-        unspent = min(0.75 * rate.burst, max(0.1 * rate.burst, _LATE_S * rate.per_s))
+        unspent = min(0.75 * rate.burst, max(0.1 * rate.burst, LATE_S * rate.per_s))
         burst = max(min(1.0, rate.burst), rate.burst - unspent)
         return Rate(rate.per_s * (1.0 - self._headroom_ratio), burst)
 
