@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from _panels import picture
+
 from perfwright.batching import BatchProcessor
 from perfwright.monitoring import Distribution
 
@@ -21,7 +23,6 @@ OUT = Path(__file__).parent.parent / "docs" / "how-to" / "batch-requests.svg"
 SECONDS, DEAR_S, CHEAP_S = 18.0, 6.0, 12.0
 RATE = 900.0
 EVERY_S = 0.1
-WIDTH, PANEL, LEFT, GAP = 760, 110, 60, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +84,13 @@ async def watch(processor: BatchProcessor[int, int], began: float) -> list[Sampl
     return samples
 
 
-def panel(top: float, title: str, points: Sequence[tuple[float, float]]) -> str:
-    highest = max(value for _, value in points) or 1.0
-    x_per_s = (WIDTH - LEFT - 20) / SECONDS
-    line = " ".join(
-        f"{LEFT + at_s * x_per_s:.1f},{top + PANEL * (1 - value / highest):.1f}"
-        for at_s, value in points
-    )
-    ticks = "".join(
-        f'<text x="{LEFT + second * x_per_s:.0f}" y="{top + PANEL + 16}" text-anchor="middle">'
-        f"{second} s</text>"
-        for second in range(0, int(SECONDS) + 1, 2)
-    )
-    return (
-        f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{title}</text>'
-        f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - 20}" height="{PANEL}" fill="none" '
-        'stroke="#bbb"/>'
-        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end">{highest:.0f}</text>'
-        f'<text x="{LEFT - 6}" y="{top + PANEL}" text-anchor="end">0</text>'
-        f'<polyline points="{line}" fill="none" stroke="#00796b" stroke-width="1.6"/>{ticks}'
-    )
-
-
 def draw(samples: Sequence[Sample]) -> str:
     panels = (
         ("mean perfwright_batch_latency_seconds, ms", [(s.at_s, s.latency_ms) for s in samples]),
         ("perfwright_batch_queue_size", [(s.at_s, s.queue) for s in samples]),
         ("perfwright_batch_size_cap", [(s.at_s, s.cap) for s in samples]),
     )  # fmt: skip
-    step = PANEL + GAP + 16
-    body = "".join(
-        panel(GAP + place * step, title, points) for place, (title, points) in enumerate(panels)
-    )
-    height = GAP + len(panels) * step
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="sans-serif" font-size="12" fill="#444">'
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>{body}</svg>\n'
-    )
+    return picture(panels, seconds=SECONDS)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from _panels import picture
+
 from perfwright.limits import Rate, RateLimiter
 
 OUT = Path(__file__).parent.parent / "docs" / "how-to" / "limit-request-rates.svg"
 RATE = Rate(40.0, 40.0)
 SECONDS = 12.0
 EVERY_S = 0.1
-WIDTH, PANEL, LEFT, GAP = 760, 110, 60, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +75,13 @@ async def run() -> list[Sample]:
     return watching.result()
 
 
-def panel(top: float, title: str, points: Sequence[tuple[float, float]]) -> str:
-    highest = max(value for _, value in points) or 1.0
-    x_per_s = (WIDTH - LEFT - 20) / SECONDS
-    line = " ".join(
-        f"{LEFT + at_s * x_per_s:.1f},{top + PANEL * (1 - max(0.0, value) / highest):.1f}"
-        for at_s, value in points
-    )
-    ticks = "".join(
-        f'<text x="{LEFT + second * x_per_s:.0f}" y="{top + PANEL + 16}" text-anchor="middle">'
-        f"{second} s</text>"
-        for second in range(0, int(SECONDS) + 1, 2)
-    )
-    return (
-        f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{title}</text>'
-        f'<rect x="{LEFT}" y="{top}" width="{WIDTH - LEFT - 20}" height="{PANEL}" fill="none" '
-        'stroke="#bbb"/>'
-        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end">{highest:.0f}</text>'
-        f'<text x="{LEFT - 6}" y="{top + PANEL}" text-anchor="end">0</text>'
-        f'<polyline points="{line}" fill="none" stroke="#00796b" stroke-width="1.6"/>{ticks}'
-    )
-
-
 def draw(samples: Sequence[Sample]) -> str:
     panels = (
         ("calls let through per second", [(one.at_s, one.rate) for one in samples]),
         ("perfwright_limit_waiting", [(one.at_s, one.waiting) for one in samples]),
         ("perfwright_limit_available", [(one.at_s, one.available) for one in samples]),
     )
-    step = PANEL + GAP + 16
-    body = "".join(
-        panel(GAP + place * step, title, points) for place, (title, points) in enumerate(panels)
-    )
-    height = GAP + len(panels) * step
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="sans-serif" font-size="12" fill="#444">'
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>{body}</svg>\n'
-    )
+    return picture(panels, seconds=SECONDS)
 
 
 if __name__ == "__main__":

@@ -58,13 +58,11 @@ def failed(
         headers: Names in lower case.
         endpoint: Name of the endpoint, for the text.
         today: For a `retry-after` that is a date, where the answer has none itself.
-        secret: The key, cut out of the provider's message should it be quoted there.
+        secret: The key, cut out of the error should the answer quote it.
     """
     problem, code, known = _described(body, status=status, headers=headers)
-    if secret:
-        problem = problem.replace(secret, "***")
     kind = _kind(status, code=code, should_retry=headers.get("x-should-retry"))
-    return kind(
+    error = kind(
         endpoint=endpoint,
         problem=problem,
         status=status,
@@ -73,6 +71,8 @@ def failed(
         request_id=headers.get("x-request-id") or headers.get("request-id") or known,
         headers=headers,
     )
+    cut_secret(error, secret)
+    return error
 
 
 def failed_inside(

@@ -152,11 +152,9 @@ class HttpTransport:
 
     def _failed(self, status: int, data: bytes, *, headers: Mapping[str, str]) -> ProviderError:
         today = self._clock.today()
-        error = failed(
+        return failed(
             status, data, headers=headers, endpoint=self.name, today=today, secret=self._key
         )
-        cut_secret(error, self._key)
-        return error
 
     async def _without_streaming(self, api: Api, answer: Answer) -> ReplyStream:
         """Read an error, or what a server sends that does not stream."""
