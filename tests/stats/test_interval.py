@@ -172,3 +172,9 @@ def test_coarse_or_wild_times_always_give_an_ordered_interval(times: list[float]
     signs = ([*ABBA, *BAAB] * 5)[: len(times)]
     interval = ratio_interval(BlockData(times, signs), alpha=0.3)
     assert 0.0 < interval.low <= interval.ratio <= interval.high < math.inf
+
+
+def test_times_beyond_all_measure_give_a_finite_interval() -> None:
+    times = [0.0, 700.0, 0.0, 0.0, 700.0, -18.0, -18.0, 700.0]
+    interval = ratio_interval(BlockData(times, [*ABBA, *BAAB]), alpha=0.3)
+    assert 0.0 < interval.low <= interval.ratio <= interval.high < math.inf

@@ -24,6 +24,9 @@ _STEPS = 40
 _WIDEST = math.log(1e6)
 """A ratio beyond a million to one is reported as a million to one."""
 
+_LARGEST = 700.0
+"""Largest logarithm, roughly, of a float."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioInterval:
@@ -88,10 +91,15 @@ def ratio_interval(data: BlockData, *, alpha: float) -> RatioInterval:
         high = _crossing(lambda shift: data.tail_below(shift) <= alpha, start=estimate, rising=True)
         low = _crossing(lambda shift: data.tail_above(shift) <= alpha, start=estimate, rising=False)
     return RatioInterval(
-        ratio=math.exp(estimate),
-        low=math.exp(min(low, estimate)),  # without noise the search may end a rounding error off
-        high=math.exp(max(high, estimate)),
+        ratio=_ratio(estimate),
+        low=_ratio(min(low, estimate)),  # without noise the search may end a rounding error off
+        high=_ratio(max(high, estimate)),
     )
+
+
+def _ratio(log_ratio: float) -> float:
+    """Turn a logarithm into a ratio, above 0 and finite whatever the times were."""
+    return math.exp(max(-_LARGEST, min(_LARGEST, log_ratio)))
 
 
 def _crossing(rejected: Callable[[float], bool], *, start: float, rising: bool) -> float:
