@@ -6,6 +6,7 @@ import ast
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -63,3 +64,14 @@ def test_every_public_name_that_a_package_imports_is_exported(package: str) -> N
 def test_imports_for_type_checkers_count_as_public() -> None:
     source = "if TYPE_CHECKING:\n    from perfwright.core import Goal, _parse\nimport sys\n"
     assert list(own_imports(ast.parse(source).body)) == ["Goal"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_exported_name_is_hidden_by_a_module_of_that_name(package: str) -> None:
+    found = importlib.import_module(package)
+    folder = Path(str(found.__file__)).parent
+    for name in exported(package):
+        if (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file():
+            importlib.import_module(f"{package}.{name}")  # it binds the name, too
+    hidden = [name for name in exported(package) if isinstance(getattr(found, name), ModuleType)]
+    assert hidden == []

@@ -41,6 +41,9 @@
     |   |   +-- StreamCutError            a stream that ended half way
     |   +-- SpendLimitError       a budget does not allow the call
     |   +-- JobError              a file of a bulk job that cannot be used
+    +-- ProfilerError             a profiler cannot do what was asked of it now
+    |   +-- AttachError           a process cannot be looked into
+    +-- TelemetryError            telemetry that cannot be read or delivered
     +-- LedgerError
         +-- LedgerDamagedError
         +-- UnknownRecordError
@@ -238,6 +241,30 @@ class LimiterUnavailableError(PerfwrightError):
     def __init__(self, *, limit: str, place: str, problem: str) -> None:
         self.limit, self.place, self.problem = limit, place, problem
         super().__init__(f"limit {limit!r} at {place} cannot be used: {problem}")
+
+
+class ProfilerError(PerfwrightError):
+    """A profiler cannot do what was asked of it now."""
+
+    def __init__(self, *, problem: str, remedy: str) -> None:
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}; {remedy}")
+
+
+class AttachError(ProfilerError):
+    """A process cannot be looked into."""
+
+    def __init__(self, *, pid: int, problem: str, remedy: str) -> None:
+        self.pid = pid
+        super().__init__(problem=f"process {pid}: {problem}", remedy=remedy)
+
+
+class TelemetryError(PerfwrightError):
+    """Telemetry that cannot be read or delivered."""
+
+    def __init__(self, *, what: str, problem: str, remedy: str) -> None:
+        self.what, self.problem, self.remedy = what, problem, remedy
+        super().__init__(f"{what}: {problem}; {remedy}")
 
 
 class LedgerError(PerfwrightError):

@@ -3,8 +3,9 @@
 Public names are fetched from their modules on first use, so that a program pays for what it uses.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from perfwright import _lazy
 
 if TYPE_CHECKING:
     from perfwright.llm.adapter import OptimizedLLMAdapter
@@ -53,12 +54,9 @@ _HOMES = {
     "transport": ("Call", "ReplyStream", "Transport"),
 }
 
-
-def __getattr__(name: str) -> Any:  # a module attribute may be of any type
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"perfwright.llm.{home}"), name)
-    raise AttributeError(f"module 'perfwright.llm' has no attribute {name!r}")
+__getattr__ = _lazy.fetch_from(
+    __name__, {name: home for home, names in _HOMES.items() for name in names}
+)
 
 
 def __dir__() -> list[str]:
