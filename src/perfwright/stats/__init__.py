@@ -8,6 +8,7 @@ from perfwright.stats.blocks import (
     upper_tail,
     z_score,
 )
+from perfwright.stats.change_points import ChangePoint, change_points
 from perfwright.stats.interval import BlockData, RatioInterval, ratio_interval
 from perfwright.stats.multiplicity import FalseKeepControl
 from perfwright.stats.sequential import Look, conditional_power, first_look, plan_looks
@@ -15,10 +16,12 @@ from perfwright.stats.sequential import Look, conditional_power, first_look, pla
 __all__ = [
     "BLOCK",
     "BlockData",
+    "ChangePoint",
     "FalseKeepControl",
     "Look",
     "RatioInterval",
     "block_scores",
+    "change_points",
     "conditional_power",
     "first_look",
     "pair_ratios",
