@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -166,3 +166,30 @@ def test_a_missing_library_names_the_extra(
 def test_a_value_must_fit_the_kind_of_its_metric(kind: str, value: object) -> None:
     with pytest.raises(TypeError, match=kind):
         Metric(name="x", kind=kind, value=value, help="X.")  # type: ignore[arg-type]
+
+
+def test_opentelemetry_tells_metrics_of_one_name_and_two_kinds_apart() -> None:
+    reader = InMemoryMetricReader()
+    meter = MeterProvider(metric_readers=[reader]).get_meter("test")
+    level = Metric(name="hits", kind="gauge", value=7, help="Hits.")
+    named_so = replace(level, name="hits_gauge", value=8)
+    export_opentelemetry(Source([hits(3), level, named_so]), meter=meter)
+    assert observed(reader) == {
+        "perfwright_hits": [(3, {})],
+        "perfwright_hits_gauge": [(7, {})],
+        "perfwright_hits_gauge_gauge": [(8, {})],
+    }
+
+
+def test_opentelemetry_gets_texts_that_can_be_sent() -> None:
+    reader = InMemoryMetricReader()
+    meter = MeterProvider(metric_readers=[reader]).get_meter("test")
+    odd = Metric(
+        name="1 odd\ud800",
+        kind="gauge",
+        value=1,
+        help="\ud800",
+        labels={"operation": "bad\ud800", "k\ud800": "v"},
+    )
+    export_opentelemetry(Source([odd]), meter=meter)
+    assert observed(reader) == {"perfwright_1_odd_": [(1, {"operation": "bad?", "k?": "v"})]}

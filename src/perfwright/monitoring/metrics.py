@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from perfwright.monitoring._buckets import Exponential
 
 Kind = Literal["counter", "gauge", "summary", "histogram"]
 
@@ -20,6 +23,8 @@ class Distribution:
     """Value at each quantile, 0 to 1."""
     buckets: Mapping[float, int] = field(default_factory=dict)
     """How many observations are at most each bound, in ascending order of bounds."""
+    exponential: Callable[[], Exponential] | None = field(default=None, compare=False, repr=False)
+    """Makes the same with bounds that grow by one factor, for exporters that can show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

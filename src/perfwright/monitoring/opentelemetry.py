@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -9,12 +10,16 @@ from weakref import WeakKeyDictionary
 
 from perfwright.core import MissingExtraError
 from perfwright.monitoring._sources import PREFIX, Sources
-from perfwright.monitoring.metrics import Distribution, Measured, Metric
+from perfwright.monitoring.exposition import clean
+from perfwright.monitoring.metrics import Distribution, Kind, Measured, Metric
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 _UNITS = {"": "1", "seconds": "s", "bytes": "By", "ratio": "1"}
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_./-]+")
+_MAX_NAME = 255
+"""Characters; the SDK refuses longer names, and others than these characters."""
 _bridges: WeakKeyDictionary[Meter, _Bridge] = WeakKeyDictionary()
 
 
@@ -59,35 +64,49 @@ class _Bridge:
     """One for each meter, because a meter keeps the callback of the first instrument of a name."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._known: set[tuple[str, Kind]] = set()
+        self._shown: set[str] = set()
         self.sources = Sources()
 
     def make_instruments(self, meter: Meter) -> None:
-        """Make an instrument for every name that has none yet."""
+        """Make an instrument for every name and kind that has none yet."""
         for metric in self.sources.metrics():
             for point in _flat(metric):
-                if point.name not in self._known:
-                    self._known.add(point.name)
-                    self._make(point, meter)
+                key = point.name, point.kind
+                if key not in self._known:
+                    self._known.add(key)
+                    self._make(point, meter, name=self._free_name(point))
 
-    def _make(self, point: Metric, meter: Meter) -> None:
+    def _free_name(self, point: Metric) -> str:
+        name = _NOT_IN_NAMES.sub("_", PREFIX + point.name)[:_MAX_NAME]
+        while name in self._shown:  # by another kind, or another name of odd characters
+            name += f"_{point.kind}"
+        self._shown.add(name)
+        return name
+
+    def _make(self, point: Metric, meter: Meter, *, name: str) -> None:
         counts = point.kind == "counter"
         create = meter.create_observable_counter if counts else meter.create_observable_gauge
         create(
-            PREFIX + point.name,
-            callbacks=[partial(self._observe, point.name)],
+            name,
+            callbacks=[partial(self._observe, (point.name, point.kind))],
             unit=_UNITS[point.unit],
-            description=point.help,
+            description=clean(point.help),
         )
 
-    def _observe(self, name: str, _: CallbackOptions) -> Iterable[Observation]:
+    def _observe(self, key: tuple[str, Kind], _: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation
 
         for metric in self.sources.metrics():
-            if name.startswith(metric.name):
+            if key[0].startswith(metric.name):
                 for point in _flat(metric):
-                    if point.name == name and not isinstance(point.value, Distribution):
-                        yield Observation(point.value, dict(point.labels))
+                    if (point.name, point.kind) == key and not isinstance(
+                        point.value, Distribution
+                    ):
+                        labels = {
+                            clean(name): clean(str(text)) for name, text in point.labels.items()
+                        }
+                        yield Observation(point.value, labels)
 
 
 def _flat(metric: Metric) -> Iterator[Metric]:

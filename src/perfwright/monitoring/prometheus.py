@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from perfwright.core import MissingExtraError
-from perfwright.monitoring._sources import PREFIX, Sources
+from perfwright.monitoring._sources import Sources
+from perfwright.monitoring.exposition import (
+    clean,
+    families_of,
+    prometheus_labels,
+    prometheus_name,
+)
 from perfwright.monitoring.metrics import Distribution, Measured, Metric
 
 if TYPE_CHECKING:
@@ -63,19 +69,18 @@ class _Collector:
         """Yield one family for each name."""
         from prometheus_client.metrics_core import Metric as Family
 
-        families: dict[str, Family] = {}
-        for metric in self.sources.metrics():
-            family = families.get(metric.name)
-            if family is None:
-                name = PREFIX + metric.name
-                family = Family(name, metric.help, metric.kind, unit=metric.unit)
-                families[metric.name] = family
-            _add(metric, family)
-        yield from families.values()
+        for name, metrics in families_of(self.sources.metrics(), shown=prometheus_name).items():
+            first = metrics[0]
+            # A unit that does not end the name would be appended to it once more.
+            unit = first.unit if name.endswith(f"_{first.unit}") else ""
+            family = Family(name, clean(first.help), first.kind, unit=unit)
+            for metric in metrics:
+                _add(metric, family)
+            yield family
 
 
 def _add(metric: Metric, family: Family) -> None:
-    name, labels = family.name, dict(metric.labels)
+    name, labels = family.name, prometheus_labels(metric)
     match metric.value:
         case Distribution() as spread:
             sample = partial(family.add_sample, name)
