@@ -1,0 +1,237 @@
+"""Memory that is kept for good."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from perfwright.profiling.bottleneck import BottleneckKind
+from perfwright.profiling.diagnosis.claim import Claim, KindRule
+from perfwright.profiling.diagnosis.examples import example, frame_of
+from perfwright.profiling.diagnosis.keeping import (
+    BOUNDED,
+    MAKERS,
+    Keeper,
+    keeper,
+    named_keeper,
+    own_functions,
+)
+from perfwright.profiling.diagnosis.run import MODULE, Run
+from perfwright.profiling.diagnosis.samples import simple
+from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.syntax import dotted
+from perfwright.profiling.model import Frame, Function, Leak, Memory
+
+MIN_BYTES = 1 << 20
+HALF_BYTES = 2 << 20  # a leak of this size counts half
+GREW = 0.75
+MIN_HELD = 1 << 18  # of one line at the end of a short run
+
+
+def find(run: Run) -> Iterator[Claim]:
+    """Yield the functions that put what grew throughout the run into something that stays."""
+    memory = run.profile.memory
+    if memory is None:
+        return
+    grown = sum(a.size_bytes for a in memory.growth) or memory.end_bytes - memory.start_bytes
+    grown = max(grown, 1)
+    keepers: dict[Function, tuple[int, float, Leak, str]] = {}
+    for leak in memory.leaks or _held_at_end(memory):
+        found = _keeper(run, leak)
+        if found is None:
+            continue
+        function, why, certainty = found
+        size, best, first, reason = keepers.get(function, (0, 0.0, leak, why))
+        keepers[function] = (
+            size + leak.growth_bytes,
+            max(best, certainty * max(leak.confidence, 0.5)),
+            first,
+            reason,
+        )
+    for function, (size, certainty, leak, why) in keepers.items():
+        if size < MIN_BYTES or size < 0.1 * grown or _is_filled_once(run, function):
+            continue
+        yield Claim(
+            function=function,
+            kind=BottleneckKind.LEAK,
+            evidence=f"{size / 2**20:.1f} MB more from snapshot to snapshot, {why}"
+            + (f", held by {leak.owner}" if leak.owner else ""),
+            confidence=certainty,
+            share=min(1.0, size / grown) * size / (size + HALF_BYTES),
+            lines=(leak.frame.line,),
+            memory_bytes=size,
+        )
+
+
+def _held_at_end(memory: Memory) -> Iterator[Leak]:
+    """What a run too short to show a slope left behind, as weaker suspects."""
+    for allocation in memory.growth:
+        if allocation.size_bytes >= MIN_HELD:
+            yield Leak(
+                frame=allocation.frame,
+                growth_bytes=allocation.size_bytes,
+                slope_bytes_per_s=0.0,
+                owner="",
+                confidence=0.6,
+            )
+
+
+def _keeper(run: Run, leak: Leak) -> tuple[Function, str, float] | None:
+    """The function that keeps what was allocated at a line, how, and how surely."""
+    owned = named_keeper(run, _container(leak.owner)) if leak.owner else None
+    if owned is not None:
+        # It grew for all that is taken out of it: what is taken is not what is put in.
+        seen = GREW if leak.slope_bytes_per_s > 0 else 0.0
+        return owned.function, f"kept by `{owned.statement}`", max(owned.certainty, seen)
+    source = _allocating(run, leak)
+    if source is None:
+        return None
+    near = (source, *_methods(source), *_around(run, source))
+    cached = next((s for s in near if _is_cached(s)), None)
+    if cached is not None:
+        return _of(run, cached), "kept by a cache without bound", 0.95
+    best = max(_keepers(run, source), key=lambda k: k.certainty, default=None)
+    if best is not None and best.certainty > BOUNDED:
+        made = "" if best.function == _of(run, source) else f"made in {source.name} and "
+        return best.function, f"{made}kept by `{best.statement}`", best.certainty
+    return _of(run, source), "allocated here", 0.6 if leak.owner else 0.4
+
+
+def _methods(source: FunctionSource) -> list[FunctionSource]:
+    """Methods of the class whose object is made here: a cache of one of them keeps the object."""
+    if source.node.name not in MAKERS:
+        return []
+    return [f for f in source.module.functions if f.owner is source.owner and f is not source]
+
+
+def _container(owner: str) -> str:
+    """`_by_token` of an owner such as `shop.cache:Store._by_token (dict)`."""
+    _, _, closed_over = owner.partition("closing over ")
+    whole = closed_over or owner.partition(":")[2]
+    return whole.partition(" ")[0].partition("[")[0].rpartition(".")[2]
+
+
+def _allocating(run: Run, leak: Leak) -> FunctionSource | None:
+    """The own function around the line; of a library's line, the own one seen to call there."""
+    nearest = run.nearest_own([leak.frame])
+    if nearest is not None:
+        module = run.module(nearest[0].file)
+        return module.function_at(leak.frame.line) if module else None
+    file = leak.frame.function.file
+    inside = [place for place in run.places if place.source and place.with_foreign(file)]
+    chosen = max(inside, key=lambda p: run.seconds(p.with_foreign(file)), default=None)
+    return chosen.source if chosen else None
+
+
+def _of(run: Run, source: FunctionSource) -> Function:
+    return run.canonical(Function(source.module.file, source.first_line, source.name))
+
+
+def _keepers(run: Run, source: FunctionSource) -> Iterator[Keeper]:
+    """Functions that keep things: this one, whom it hands its results to, and who calls it."""
+    callers = _around(run, source)
+    handed_on = [s for caller in callers[:2] for s in _below(run, caller)]
+    for other in dict.fromkeys((source, *_below(run, source), *callers, *handed_on)):
+        found = keeper(run, other)
+        if found is not None:
+            yield found
+
+
+def _below(run: Run, source: FunctionSource) -> list[FunctionSource]:
+    """Functions that it calls by name, and makers of the classes that it makes."""
+    handed = {
+        getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for node in source.nodes
+        if isinstance(node, ast.Call)
+    }
+    function = _of(run, source)
+    found = []
+    for other in own_functions(run):
+        is_maker = other.node.name in MAKERS and other.owner is not None
+        called = other.owner.name if is_maker and other.owner else other.node.name
+        counted = run.callers.get(_of(run, other))
+        if called in handed and other is not source and (not counted or function in counted):
+            found.append(other)
+    return found
+
+
+def _around(run: Run, source: FunctionSource) -> list[FunctionSource]:
+    """Functions that call it, or make its class, up to two calls further out."""
+    found: list[FunctionSource] = []
+    level = [source]
+    for _ in range(2):
+        level = [
+            other
+            for other in own_functions(run)
+            if other not in found and any(inner in _below(run, other) for inner in level)
+        ]
+        found += level
+    return found
+
+
+def _is_cached(source: FunctionSource) -> bool:
+    for decorator in source.node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = dotted(target).rpartition(".")[2]
+        if name == "cache":
+            return True
+        if name == "lru_cache" and isinstance(decorator, ast.Call):
+            arguments = [*decorator.args, *(k.value for k in decorator.keywords)]
+            return any(isinstance(a, ast.Constant) and a.value is None for a in arguments)
+    return False
+
+
+def _is_filled_once(run: Run, function: Function) -> bool:
+    """Whether it ran while modules were imported, so that it made a table and no leak."""
+    place = run.place(function)
+    importing = "_call_with_frames_removed"
+    if place is not None and place.passed:
+        early = [
+            n
+            for n in place.passed
+            if any(simple(s.function) == importing for s in run.samples[n].steps)
+        ]
+        return run.seconds(early) > 0.5 * place.cumulative_s
+    return function.name == MODULE
+
+
+_TEXT = """
+    SEEN = []
+    def handle(request):
+        SEEN.append(request.body.decode())
+    def total(rows):
+        parts = []
+        for row in rows:
+            parts.append(str(row))
+        return sum(parts)
+"""
+
+
+def _memory(where: str, size: int) -> Memory:
+    frame: Frame = frame_of(_TEXT, where)
+    return Memory(
+        start_bytes=0,
+        end_bytes=size,
+        peak_bytes=size,
+        leaks=(
+            Leak(
+                frame=frame,
+                growth_bytes=size,
+                slope_bytes_per_s=1e6,
+                owner="",
+                confidence=0.9,
+            ),
+        ),
+    )
+
+
+RULE = KindRule(
+    id="leak",
+    kind=BottleneckKind.LEAK,
+    title="Bound what is kept, or drop it when it is done with",
+    why="Memory that only grows ends with the process.",
+    limits="A result that is being collected on purpose grows as well.",
+    find=find,
+    fires_on=example(_TEXT, memory=_memory("SEEN.append", 8 << 20)),
+    silent_on=example(_TEXT, memory=_memory("SEEN.append", 8 << 10)),
+)

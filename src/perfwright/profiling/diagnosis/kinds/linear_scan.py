@@ -1,0 +1,209 @@
+"""A list is searched from its beginning where a set or dict would know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from perfwright.profiling.bottleneck import BottleneckKind
+from perfwright.profiling.diagnosis.claim import Claim, KindRule
+from perfwright.profiling.diagnosis.evidence import (
+    claim,
+    is_called_often,
+    is_repeated,
+    matters,
+    readable,
+)
+from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.likely_types import type_of
+from perfwright.profiling.diagnosis.place import Place
+from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.syntax import paths, text
+
+SCANNED = {"list", "tuple"}
+HASHED = {"set", "dict", "str", "bytes", "number", "deque"}
+
+
+def find(run: Run) -> Iterator[Claim]:
+    """Yield membership tests, searches by method and searching loops that are done again."""
+    for place, source in readable(run):
+        for node in source.nodes:
+            match node:
+                case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.expr() as where]):
+                    yield from _membership(place, source, node=node, where=where)
+                case ast.Call(func=ast.Attribute(value=where, attr="index" | "remove" | "count")):
+                    yield from _membership(place, source, node=node, where=where)
+                case ast.For():
+                    yield from _search(place, source, loop=node)
+                case ast.While():
+                    yield from _probing(place, source, loop=node)
+                case ast.Call(
+                    func=ast.Name(id="next" | "any" | "filter" | "list" | "min" | "max"),
+                    args=[ast.GeneratorExp() as scan, *_],
+                ):
+                    yield from _filter(place, source, scan=scan)
+                case ast.ListComp():
+                    yield from _filter(place, source, scan=node)
+                case _:
+                    pass
+
+
+def _membership(
+    place: Place, source: FunctionSource, *, node: ast.expr, where: ast.expr
+) -> Iterator[Claim]:
+    kind = type_of(where, of=source)
+    if kind in HASHED or _is_short(where) or not is_repeated(place, node):
+        return
+    samples = place.landed_on(node)
+    # A set answers in the time of the other operations on a line; what dominates is no set.
+    if matters(place, samples, part=0.25 if kind in SCANNED else 0.5):
+        yield claim(
+            place,
+            BottleneckKind.LINEAR_SCAN,
+            samples=samples,
+            confidence=0.85 if kind in SCANNED else 0.6,
+            evidence=f"`{text(node)}` compares with one element after the other, many times",
+            nodes=[node],
+        )
+
+
+def _search(place: Place, source: FunctionSource, *, loop: ast.For) -> Iterator[Claim]:
+    """A loop that ends at the element that was looked for, in a function called often."""
+    if source.loops_around(loop) or not is_called_often(place) or not _is_search(loop):
+        return
+    if _is_nested_deeper(loop) or not _is_stored(loop.iter, source):
+        return
+    samples = place.passed_on(loop)
+    if matters(place, samples, part=0.4):
+        yield claim(
+            place,
+            BottleneckKind.LINEAR_SCAN,
+            samples=samples,
+            confidence=0.75,
+            evidence=f"`for {text(loop.target)} in {text(loop.iter)}` looks for one element "
+            "from the beginning at each call",
+            nodes=[loop],
+        )
+
+
+def _probing(place: Place, source: FunctionSource, *, loop: ast.While) -> Iterator[Claim]:
+    """`while i in used: i += 1`, from the same beginning at each call or turn."""
+    counters = {
+        node.target.id
+        for node in loop.body
+        if isinstance(node, ast.AugAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    fixed = {
+        target.id
+        for node in source.nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    asked = {n.id for n in ast.walk(loop.test) if isinstance(n, ast.Name)}
+    looks_up = any(isinstance(n, ast.In | ast.Subscript | ast.Call) for n in ast.walk(loop.test))
+    if len(loop.body) != len(counters) or not counters & fixed & asked or not looks_up:
+        return
+    samples = place.landed_on(loop)
+    if is_repeated(place, loop) and matters(place, samples, part=0.4):
+        yield claim(
+            place,
+            BottleneckKind.LINEAR_SCAN,
+            samples=samples,
+            confidence=0.75,
+            evidence=f"`while {text(loop.test)}` tries one after the other from the beginning",
+            nodes=[loop],
+        )
+
+
+def _filter(
+    place: Place, source: FunctionSource, *, scan: ast.ListComp | ast.GeneratorExp
+) -> Iterator[Claim]:
+    """A comprehension that keeps what equals a key, done again for each key."""
+    generator = scan.generators[0]
+    tests = [*generator.ifs, *([scan.elt] if isinstance(scan, ast.GeneratorExp) else [])]
+    if not any(_is_equality(test, generator.target) for test in tests):
+        return
+    if not is_repeated(place, scan) or not _is_stored(generator.iter, source):
+        return
+    samples = place.landed_on(scan)
+    if matters(place, samples, part=0.4):
+        yield claim(
+            place,
+            BottleneckKind.LINEAR_SCAN,
+            samples=samples,
+            confidence=0.7,
+            evidence=f"`{text(scan)}` looks at every element for each key",
+            nodes=[scan],
+        )
+
+
+def _is_short(where: ast.expr) -> bool:
+    return isinstance(where, ast.Tuple | ast.List | ast.Set) and len(where.elts) <= 16
+
+
+def _is_search(loop: ast.For) -> bool:
+    """Whether the body is little more than `if it is the one: return`."""
+    tests = [node for node in loop.body if isinstance(node, ast.If)]
+    return len(loop.body) <= 3 and any(
+        any(isinstance(n, ast.Return | ast.Break) for n in test.body)
+        and any(_is_equality(n, loop.target) for n in ast.walk(test.test))
+        for test in tests
+    )
+
+
+def _is_equality(node: ast.AST, target: ast.expr) -> bool:
+    names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Compare) and any(
+            isinstance(op, ast.Eq | ast.Is | ast.In | ast.LtE | ast.Lt | ast.GtE | ast.Gt)
+            for op in part.ops
+        ):
+            sides = [part.left, *part.comparators]
+            of_item = [any(p.partition(".")[0] in names for p in paths(s)) for s in sides]
+            if any(of_item) and not all(of_item):
+                return True
+    return False
+
+
+def _is_nested_deeper(loop: ast.For) -> bool:
+    return any(isinstance(n, ast.For | ast.While) for part in loop.body for n in ast.walk(part))
+
+
+def _is_stored(where: ast.expr, source: FunctionSource) -> bool:
+    """Whether it is a collection that outlives the search: an attribute, a global, an argument."""
+    if isinstance(where, ast.Call):
+        if isinstance(where.func, ast.Attribute) and where.func.attr in {"values", "items", "keys"}:
+            return _is_stored(where.func.value, source)
+        if isinstance(where.func, ast.Name) and where.func.id in {"enumerate", "reversed"}:
+            return bool(where.args) and _is_stored(where.args[0], source)
+        return False
+    return isinstance(where, ast.Attribute | ast.Name | ast.Subscript)
+
+
+_TEXT = """
+    def unseen(rows):
+        seen = []
+        for row in rows:
+            if row.key not in seen:
+                seen.append(row.key)
+        return seen
+    def known(rows):
+        names = set(rows)
+        for row in rows:
+            if row in names:
+                print(row)
+"""
+RULE = KindRule(
+    id="linear-scan",
+    kind=BottleneckKind.LINEAR_SCAN,
+    title="Look up in a set or dict",
+    why="A search of a list takes time in proportion to its length, at every search.",
+    limits="Types are guessed from assignments and annotations.",
+    find=find,
+    fires_on=example(_TEXT, ("not in seen",)),
+    silent_on=example(_TEXT, ("row in names",)),
+)

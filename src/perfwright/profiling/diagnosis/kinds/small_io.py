@@ -1,0 +1,93 @@
+"""Many small reads, writes or openings of files where few large ones would do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from perfwright.profiling.bottleneck import BottleneckKind
+from perfwright.profiling.diagnosis.claim import Claim, KindRule
+from perfwright.profiling.diagnosis.evidence import claim, is_repeated, matters, readable
+from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.likely_types import type_of
+from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.syntax import callee, paths, text
+
+METHODS = {
+    "commit",
+    "fsync","flush", "read", "readline", "write", "read_text", "write_text", "read_bytes",
+           "write_bytes", "open", "send", "sendall", "recv", "stat", "exists", "unlink",
+           "is_file", "is_dir", "touch"}  # fmt: skip
+FUNCTIONS = {
+    "open", "os.open", "os.read", "os.write", "os.fsync", "os.stat", "os.path.exists",
+    "os.path.getsize", "os.path.isfile", "os.path.getmtime", "os.listdir", "io.open", "gzip.open",
+    "os.remove", "os.rename", "os.replace", "os.path.isdir", "os.makedirs", "shutil.copy",
+}  # fmt: skip
+IN_MEMORY = {"buffer", "list", "str", "bytes", "dict"}
+
+
+def find(run: Run) -> Iterator[Claim]:
+    """Yield file and socket operations that are done once for each small piece."""
+    for place, source in readable(run):
+        nodes = [
+            node
+            for node in source.nodes
+            if isinstance(node, ast.Call) and _is_io(node, source) and is_repeated(place, node)
+        ]
+        # What is opened in a `with` is also closed, so flushed, on its line.
+        samples = place.charged_on(*nodes, *_read_loops(source, nodes))
+        if nodes and matters(place, samples, part=0.4):
+            hot = sorted(nodes, key=lambda n: -run.seconds(place.charged_on(n)))
+            yield claim(
+                place,
+                BottleneckKind.SMALL_IO,
+                samples=samples,
+                confidence=0.75,
+                evidence=f"`{text(hot[0])}` asks the operating system for each small piece",
+                nodes=hot[:3],
+            )
+
+
+def _read_loops(source: FunctionSource, nodes: list[ast.Call]) -> Iterator[ast.AST]:
+    """What loops over the lines of a file that is opened there go through."""
+    opened = {
+        item.optional_vars.id
+        for item in source.nodes
+        if isinstance(item, ast.withitem)
+        and item.context_expr in nodes
+        and isinstance(item.optional_vars, ast.Name)
+    }
+    for node in source.nodes:
+        over = node.iter if isinstance(node, ast.For | ast.comprehension) else None
+        if over is not None and any(path.partition(".")[0] in opened for path in paths(over)):
+            yield over
+
+
+def _is_io(node: ast.Call, source: FunctionSource) -> bool:
+    if callee(node, of=source) in FUNCTIONS:
+        return True
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in METHODS:
+        return False
+    return type_of(node.func.value, of=source) not in IN_MEMORY
+
+
+_TEXT = """
+    def record(events, path):
+        for event in events:
+            with open(path, "a") as out:
+                out.write(event)
+    def load(path):
+        with open(path) as source:
+            return source.read()
+"""
+RULE = KindRule(
+    id="small-io",
+    kind=BottleneckKind.SMALL_IO,
+    title="Open once, and read or write in large pieces",
+    why="Each call into the operating system costs more than copying a page of text.",
+    limits="Files that must be opened one by one look the same.",
+    find=find,
+    fires_on=example(_TEXT, ("open(path, ",)),
+    silent_on=example(_TEXT, ("open(path) as",)),
+)

@@ -1,0 +1,101 @@
+"""A collection is sorted again after each small change, or for each element."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from perfwright.profiling.bottleneck import BottleneckKind
+from perfwright.profiling.diagnosis.claim import Claim, KindRule
+from perfwright.profiling.diagnosis.evidence import (
+    claim,
+    is_called_often,
+    is_rehearsal,
+    matters,
+    readable,
+)
+from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.place import Place
+from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.syntax import is_invariant, paths, text
+
+
+def find(run: Run) -> Iterator[Claim]:
+    """Yield sorts within loops, and in functions called often that sort what they keep."""
+    for place, source in readable(run):
+        for node in source.nodes:
+            what = _sorted(node)
+            if what is None:
+                continue
+            certainty = _is_again(node, what, source=source)
+            if not certainty and is_called_often(place):
+                kept = any(p.startswith("self.") or p in source.module.globals for p in paths(what))
+                certainty = 0.8 if kept or _is_given_again(place, what) else 0.0
+            samples = place.passed_on(node)
+            if certainty and matters(place, samples):
+                yield claim(
+                    place,
+                    BottleneckKind.SORT_IN_LOOP,
+                    samples=samples,
+                    confidence=certainty,
+                    evidence=f"`{text(node)}` sorts everything again each time",
+                    nodes=[node],
+                )
+
+
+def _is_given_again(place: Place, what: ast.expr) -> bool:
+    """Whether the function was seen to be called with the same list, which it sorts each time."""
+    return isinstance(what, ast.Name) and place.run.equal(place.function, what.id)
+
+
+def _sorted(node: ast.AST) -> ast.expr | None:
+    match node:
+        case ast.Call(func=ast.Name(id="sorted"), args=[what, *_]):
+            return what
+        case ast.Call(func=ast.Attribute(value=what, attr="sort")):
+            return what
+        case _:
+            return None
+
+
+def _is_again(node: ast.AST, what: ast.expr, *, source: FunctionSource) -> float:
+    loops = [loop for loop in source.loops_around(node) if not is_rehearsal(loop)]
+    if not loops:
+        return 0.0
+    in_place = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    if in_place or any(is_invariant(what, loop) for loop in loops):
+        return 0.85
+    targets = {
+        n.id
+        for loop in loops
+        for part in ast.walk(loop)
+        if isinstance(part, ast.For | ast.comprehension)
+        for n in ast.walk(part.target)
+        if isinstance(n, ast.Name)
+    }
+    # Sorting what belongs to the turn, as `sorted(order.lines)`, happens once for each of them.
+    return 0.0 if any(p.partition(".")[0] in targets for p in paths(what)) else 0.8
+
+
+_TEXT = """
+    def best(offers):
+        board = []
+        for offer in offers:
+            board.append(offer)
+            board.sort()
+        return board
+    def tidy(orders):
+        for order in orders:
+            yield sorted(order.lines)
+"""
+RULE = KindRule(
+    id="sort-in-loop",
+    kind=BottleneckKind.SORT_IN_LOOP,
+    title="Sort once, or keep a heap or a sorted list",
+    why="A sort looks at every element, even where one has changed.",
+    limits="A sort of a fresh list in a function called often may be needed.",
+    find=find,
+    fires_on=example(_TEXT, ("board.sort()",)),
+    silent_on=example(_TEXT, ("sorted(order.lines)",)),
+)

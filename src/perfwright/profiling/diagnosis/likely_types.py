@@ -1,0 +1,212 @@
+"""The likely builtin type of an expression, from assignments and annotations."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.syntax import callee, dotted
+
+_BY_CALL = {
+    "list": "list",
+    "sorted": "list",
+    "set": "set",
+    "frozenset": "set",
+    "dict": "dict",
+    "tuple": "tuple",
+    "str": "str",
+    "repr": "str",
+    "bytes": "bytes",
+    "bytearray": "bytearray",
+    "int": "number",
+    "float": "number",
+    "len": "number",
+    "sum": "number",
+    "collections.deque": "deque",
+    "collections.defaultdict": "dict",
+    "collections.OrderedDict": "dict",
+    "collections.Counter": "dict",
+    "io.StringIO": "buffer",
+    "io.BytesIO": "buffer",
+}
+_BY_DISPLAY: dict[type[ast.expr], str] = {
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
+    ast.Tuple: "tuple",
+    ast.JoinedStr: "str",
+}
+_BY_METHOD = {
+    "split": "list",
+    "splitlines": "list",
+    "rsplit": "list",
+    "readlines": "list",
+    "fetchall": "list",
+    "findall": "list",
+    "join": "str",
+    "strip": "str",
+    "lower": "str",
+    "upper": "str",
+    "replace": "str",
+    "format": "str",
+    "decode": "str",
+    "hexdigest": "str",
+    "isoformat": "str",
+    "encode": "bytes",
+    "values": "list",
+    "keys": "set",
+}
+_BY_ANNOTATION = {
+    "list": "list",
+    "List": "list",
+    "Sequence": "list",
+    "MutableSequence": "list",
+    "tuple": "tuple",
+    "Tuple": "tuple",
+    "set": "set",
+    "Set": "set",
+    "frozenset": "set",
+    "dict": "dict",
+    "Dict": "dict",
+    "Mapping": "dict",
+    "str": "str",
+    "bytes": "bytes",
+    "int": "number",
+    "float": "number",
+    "deque": "deque",
+}
+
+
+def type_of(node: ast.expr | None, *, of: FunctionSource, depth: int = 0) -> str | None:
+    """The likely builtin type of an expression, or None."""
+    if node is None or depth > 3:
+        return None
+    match node:
+        case ast.Constant(value=value):
+            return "number" if isinstance(value, int | float) else type(value).__name__
+        case ast.BinOp(left=left, op=op, right=right):
+            kind = type_of(left, of=of, depth=depth + 1)
+            if kind == "str" and isinstance(op, ast.Mod):
+                return "str"
+            return kind or type_of(right, of=of, depth=depth + 1)
+        case ast.Subscript(value=value, slice=ast.Slice()):
+            return type_of(value, of=of, depth=depth + 1)
+        case ast.Call():
+            return _type_of_call(node, of=of, depth=depth)
+        case ast.Name(id=name):
+            return _settle(_values_of_name(name, of), of=of, depth=depth) or _annotated(name, of)
+        case ast.Attribute(value=ast.Name(id="self"), attr=attr):
+            return _settle(_values_of_attribute(attr, of), of=of, depth=depth) or (
+                _annotated_attribute(attr, of)
+            )
+        case _:
+            return _BY_DISPLAY.get(type(node))
+
+
+def _type_of_call(node: ast.Call, *, of: FunctionSource, depth: int) -> str | None:
+    known = _BY_CALL.get(callee(node, of=of))
+    if known is None and isinstance(node.func, ast.Attribute):
+        known = _BY_METHOD.get(node.func.attr)
+    if known is None and isinstance(node.func, ast.Name):
+        for other in of.module.functions:
+            if other.name == node.func.id:
+                return _from_annotation(other.node.returns)
+    return known
+
+
+def _settle(values: list[ast.expr], *, of: FunctionSource, depth: int) -> str | None:
+    found = {type_of(value, of=of, depth=depth + 1) for value in values}
+    found -= {None, "NoneType"}
+    return found.pop() if len(found) == 1 else None
+
+
+def _values_of_name(name: str, function: FunctionSource) -> list[ast.expr]:
+    found = [
+        value
+        for node in function.nodes
+        for target, value in _assignments(node)
+        if isinstance(target, ast.Name) and target.id == name
+    ]
+    shared = any(isinstance(n, ast.Nonlocal) and name in n.names for n in function.nodes)
+    if (found and not shared) or name in function.parameters:
+        return found
+    outer = function.name.rpartition(".<locals>.")[0]
+    for other in function.module.functions if outer else ():
+        if other.name == outer:
+            return _values_of_name(name, other)
+    return function.module.globals.get(name, [])
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            yield from zip(targets, values, strict=False)
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target, value) for target in targets)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield target, value
+        case _:
+            pass
+
+
+def _values_of_attribute(attr: str, function: FunctionSource) -> list[ast.expr]:
+    found: list[ast.expr] = []
+    for node in ast.walk(function.owner) if function.owner else ():
+        for target, value in _assignments(node):
+            if _is_self(target, attr):
+                found.append(value)
+            elif _is_field(target, attr):
+                found.append(_default(value))
+    return found
+
+
+def _default(value: ast.expr) -> ast.expr:
+    """What `field(default_factory=list)` makes: a call of `list`."""
+    for keyword in value.keywords if isinstance(value, ast.Call) else ():
+        if keyword.arg == "default_factory":
+            return ast.Call(keyword.value, [], [])
+    return value
+
+
+def _is_self(node: ast.expr, attr: str) -> bool:
+    return dotted(node) == f"self.{attr}"
+
+
+def _is_field(node: ast.expr, attr: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == attr
+
+
+def _annotated(name: str, function: FunctionSource) -> str | None:
+    a = function.node.args
+    for arg in (*a.posonlyargs, *a.args, *a.kwonlyargs):
+        if arg.arg == name:
+            return _from_annotation(arg.annotation)
+    return None
+
+
+def _annotated_attribute(attr: str, function: FunctionSource) -> str | None:
+    if function.owner is not None:
+        for node in ast.walk(function.owner):
+            if isinstance(node, ast.AnnAssign) and (
+                _is_self(node.target, attr) or _is_field(node.target, attr)
+            ):
+                return _from_annotation(node.annotation)
+    return None
+
+
+def _from_annotation(node: ast.expr | None) -> str | None:
+    match node:
+        case ast.Subscript(value=value):
+            return _from_annotation(value)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return _BY_ANNOTATION.get(name)
+        case ast.Constant(value=str() as text):
+            return _BY_ANNOTATION.get(text.partition("[")[0])
+        case ast.BinOp(left=left, op=ast.BitOr()):
+            return _from_annotation(left)
+        case _:
+            return None

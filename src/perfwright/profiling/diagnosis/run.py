@@ -1,0 +1,308 @@
+"""A profile with its costs charged to the code that the user can change, ready to be judged."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import pairwise
+
+from perfwright.profiling.diagnosis.own import OwnCode
+from perfwright.profiling.diagnosis.place import Place
+from perfwright.profiling.diagnosis.samples import Sample, Step, simple
+from perfwright.profiling.diagnosis.skid import back_edge, settled
+from perfwright.profiling.diagnosis.source import FunctionSource, ModuleSource
+from perfwright.profiling.diagnosis.waiting import can_wait
+from perfwright.profiling.model import Frame, Function, Profile, Stack
+
+MODULE = "<module>"
+QUICK_PART = 0.2  # of a function's counted time
+MIN_OCCASIONS = 8  # looks at arguments
+FEW = 0.3  # different ones of them
+_FOLDED = re.compile(r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr|lambda)>$")
+# Waiting for work or for other threads, whose own stacks carry the cost: (file's end, function).
+_STANDS_BY = {
+    ("threading.py", "join"),
+    ("threading.py", "_wait_for_tstate_lock"),
+    ("threading.py", "_shutdown"),
+    ("selectors.py", "select"),
+    ("queue.py", "get"),
+    ("concurrent/futures/_base.py", "result"),
+    ("concurrent/futures/_base.py", "wait"),
+    ("concurrent/futures/_base.py", "as_completed"),
+    ("concurrent/futures/_base.py", "result_iterator"),
+    ("concurrent/futures/thread.py", "shutdown"),
+    ("socketserver.py", "serve_forever"),
+    ("socket.py", "accept"),
+}
+_IDLE_STATES = {"idle", "awaiting"}
+
+
+class Run:
+    """A profile, indexed: samples by own function and line, calls by caller."""
+
+    def __init__(self, profile: Profile, *, own: OwnCode | None = None) -> None:
+        self.profile = profile
+        self.own = own or OwnCode()
+        self.modules: dict[str, ModuleSource | None] = {}
+        self._canonical: dict[Function, Function] = {}
+        self.samples: list[Sample] = []
+        self._places: dict[Function, Place] = {}
+        for stack in profile.stacks:
+            self._add(stack)
+        self.pure: dict[Function, bool] = {}
+        """What `purity` found out, as it is asked again and again."""
+        self.called: Counter[Function] = Counter()
+        self.edges: Counter[tuple[Function | None, str]] = Counter()
+        self.callers: dict[Function, Counter[Function]] = defaultdict(Counter)
+        self._counted_s: dict[Function, float] = defaultdict(float)
+        self._callee_s: dict[tuple[Function, str], float] = defaultdict(float)
+        self._count()
+        self.samples = settled(self)
+        self._index()
+        self.arguments = {self.canonical(a.function): a for a in profile.arguments}
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Own functions with any cost, costliest first; module level left out."""
+        return tuple(
+            sorted(
+                (p for p in self._places.values() if p.function.name != MODULE),
+                key=lambda p: (-p.self_s, -p.cumulative_s, p.function.name),
+            )
+        )
+
+    @cached_property
+    def module_places(self) -> tuple[Place, ...]:
+        """Module-level code with any cost."""
+        found = (p for p in self._places.values() if p.function.name == MODULE)
+        return tuple(sorted(found, key=lambda p: -p.self_s))
+
+    @cached_property
+    def total_s(self) -> float:
+        """Time of threads that worked or waited for something; of an event loop, its whole run."""
+        busy_s = sum(sample.seconds for sample in self.samples)
+        loops = self.profile.asyncio
+        awaited = loops is not None and bool(loops.sites or loops.sequences or loops.blocks)
+        return max(busy_s, self.profile.wall_s) if awaited else busy_s
+
+    def share(self, numbers: Iterable[int]) -> float:
+        """Part of the cost of the run, 0 to 1."""
+        return self.seconds(numbers) / self.total_s if self.total_s else 0.0
+
+    def seconds(self, numbers: Iterable[int]) -> float:
+        """Time of these samples."""
+        return sum(self.samples[number].seconds for number in numbers)
+
+    def place(self, function: Function) -> Place | None:
+        """What is known of an own function; None if it cost nothing."""
+        return self._places.get(self.canonical(function))
+
+    def ensure(self, function: Function) -> Place:
+        """The same, made if it cost no time: memory and awaits have costs of their own."""
+        function = self.canonical(function)
+        if function not in self._places:
+            self._places[function] = Place(function, self.source(function), self)
+        return self._places[function]
+
+    def source(self, function: Function) -> FunctionSource | None:
+        """The text of a function, if it was given."""
+        module = self.module(function.file)
+        return module.by_line.get(function.line) if module else None
+
+    def module(self, file: str) -> ModuleSource | None:
+        """The text of a file, if it was given and can be read."""
+        if file not in self.modules:
+            text = self.profile.sources.get(file)
+            self.modules[file] = ModuleSource.parse(text, file=file) if text else None
+        return self.modules[file]
+
+    def nearest_own(self, frames: Iterable[Frame]) -> tuple[Function, int] | None:
+        """Innermost own function of a stack, and its line."""
+        for frame in reversed(tuple(frames)):
+            if self.own.owns(frame.function):
+                return self.canonical(frame.function), frame.line
+        return None
+
+    def goes(self, number: int, function: Function, *, lines: range, callee: str) -> bool:
+        """Whether a sample goes from these lines of `function` straight into an own `callee`."""
+        steps = self.samples[number].steps
+        return any(
+            a.function == function and a.line in lines and b.own and simple(b.function) == callee
+            for a, b in pairwise(steps)
+        )
+
+    def in_library(self, number: int, file_end: str, *, names: tuple[str, ...] = ()) -> bool:
+        """Whether what the sample's charged code called is in such a file, and such a function."""
+        return any(
+            _is_file(step.function.file, file_end) and (not names or simple(step.function) in names)
+            for step in self.samples[number].foreign
+        )
+
+    def canonical(self, function: Function) -> Function:
+        """The enclosing `def` for comprehensions and lambdas, with its qualified name."""
+        known = self._canonical.get(function)
+        if known is None:
+            known = self._canonical[function] = self._settle(function)
+        return known
+
+    def _settle(self, function: Function) -> Function:
+        if not self.own.owns(function):
+            return function
+        module = self.module(function.file)
+        if module is None:
+            return Function(function.file, function.line, _FOLDED.sub("", function.name) or MODULE)
+        source = module.by_line.get(function.line)
+        if source is None or simple(function) != source.node.name:
+            if simple(function) == MODULE:
+                return function
+            source = module.function_at(function.line)
+        if source is None:
+            return Function(function.file, 1, MODULE)
+        return Function(function.file, source.first_line, source.name)
+
+    def _add(self, stack: Stack) -> None:
+        if not stack.frames or _stands_by(stack):
+            return
+        # Reading from a child in a selector looks idle, and is work.
+        if stack.state in _IDLE_STATES and not (stack.state == "idle" and _waits_for_child(stack)):
+            return
+        steps: list[Step] = []
+        for frame in stack.frames:
+            own = self.own.owns(frame.function)
+            function = self.canonical(frame.function)
+            # A comprehension is a frame of its own before 3.12; its line says more than the outer.
+            if steps and own and function == steps[-1].function and _is_folded(frame.function):
+                steps.pop()
+            steps.append(Step(function, frame.line, own))
+        if stack.state == "waiting" and not self._can_wait(stack):
+            return
+        near = max((i for i, step in enumerate(steps) if step.own), default=-1)
+        if near < 0 and (stack.state == "waiting" or stack.thread.startswith("perfwright")):
+            return
+        if near == len(steps) - 1 > 0 and steps[-2].own and self._has_just_begun(steps[-1]):
+            steps.pop()  # what the caller did last could not be interrupted before this call
+            near -= 1
+        self.samples.append(
+            Sample(tuple(steps), near, _cost_s(stack), stack.state, stack.thread, stack.samples)
+        )
+
+    def _index(self) -> None:
+        for number, sample in enumerate(self.samples):
+            for i, step in enumerate(sample.steps):
+                if not step.own:
+                    continue
+                place = self.ensure(step.function)
+                line = step.line
+                if i == len(sample.steps) - 1 and place.source is not None:
+                    line = back_edge(place.source, line)
+                place.through[line].add(number)
+                if i == sample.near:
+                    place.at[line].add(number)
+
+    def _can_wait(self, stack: Stack) -> bool:
+        leaf = stack.frames[-1]
+        own = self.own.owns(leaf.function)
+        module = self.module(leaf.function.file) if own else None
+        return can_wait(leaf, library=not own, module=module)
+
+    def _has_just_begun(self, step: Step) -> bool:
+        source = self.source(step.function)
+        return (
+            source is not None
+            and step.line in {source.first_line, source.node.lineno}
+            and source.node.body[0].lineno > step.line
+            and back_edge(source, step.line) == step.line
+        )
+
+    def _count(self) -> None:
+        for call in self.profile.calls:
+            callee = self.canonical(call.callee)
+            caller = self.canonical(call.caller) if call.caller else None
+            if not _is_folded(call.callee):  # else each turn of a generator were a call
+                self.called[callee] += call.count
+                if caller is not None and caller != callee:
+                    self.callers[callee][caller] += call.count
+            self.edges[caller, c_name(call.callee)] += call.count
+            if not _is_folded(call.callee):
+                self._counted_s[callee] += call.self_s
+            if caller is not None and caller != callee and not self.own.owns(callee):
+                self._counted_s[caller] += call.cumulative_s
+                name = c_name(call.callee).rpartition(".")[2]
+                self._callee_s[caller, name] += call.cumulative_s
+
+    def is_quick(self, function: Function, name: str) -> bool:
+        """Whether calls were counted, and what a function calls by this name took little of it."""
+        took_s, whole_s = self._callee_s.get((function, name)), self._counted_s.get(function, 0.0)
+        return took_s is not None and took_s < QUICK_PART * whole_s
+
+    def equal(self, function: Function, *names: str) -> bool:
+        """Whether looks at the arguments found these few in number while the calls were many."""
+        seen = self.arguments.get(function)
+        if seen is None or not names:
+            return False
+        occasions = min(seen.looks, self.called.get(function, seen.looks))
+        distinct = dict(seen.each)
+        return occasions >= MIN_OCCASIONS and all(
+            distinct.get(name, occasions) <= FEW * occasions for name in names
+        )
+
+    def differs(self, function: Function, name: str) -> bool:
+        """Whether looks at an argument found another one most of the time."""
+        seen = self.arguments.get(function)
+        distinct = dict(seen.each).get(name) if seen is not None else None
+        if seen is None or distinct is None:
+            return False
+        occasions = min(seen.looks, self.called.get(function, seen.looks))
+        return occasions >= MIN_OCCASIONS and distinct > FEW * occasions
+
+    def callers_of(self, place: Place) -> Iterator[tuple[Function, frozenset[int]]]:
+        """Own functions that called it, with the samples that came from there, costliest first."""
+        found: dict[Function, set[int]] = defaultdict(set)
+        for number in place.passed:
+            owners = [step.function for step in self.samples[number].steps if step.own]
+            before = owners.index(place.function) - 1
+            if before >= 0:
+                found[owners[before]].add(number)
+        for function in sorted(found, key=lambda f: -self.seconds(found[f])):
+            yield function, frozenset(found[function])
+
+
+def c_name(function: Function) -> str:
+    """`list.pop`, `sorted`, `time.sleep` for C functions; the qualified name of others."""
+    if function.file != "~":
+        return function.name
+    found = re.match(r"<method '(\w+)' of '([\w.]+)' objects>", function.name)
+    if found:
+        return f"{found[2]}.{found[1]}"
+    found = re.match(r"<built-in method ([\w.]+)>", function.name)
+    return (found[1] if found else function.name).removeprefix("builtins.")
+
+
+def _is_folded(function: Function) -> bool:
+    return _FOLDED.search(function.name) is not None
+
+
+def _is_file(file: str, end: str) -> bool:
+    place = file.replace("\\", "/")
+    return place.endswith(f"/{end}") or place == end or (end.endswith("/") and f"/{end}" in place)
+
+
+def _stands_by(stack: Stack) -> bool:
+    if stack.state != "waiting" or _waits_for_child(stack):
+        return False
+    return any(
+        _is_file(frame.function.file, file) and simple(frame.function) == name
+        for frame in stack.frames[-4:]
+        for file, name in _STANDS_BY
+    )
+
+
+def _waits_for_child(stack: Stack) -> bool:
+    return any(_is_file(frame.function.file, "subprocess.py") for frame in stack.frames[-6:])
+
+
+def _cost_s(stack: Stack) -> float:
+    # While a thread runs, its CPU clock tells its own time from that of others on the machine.
+    return stack.cpu_s if stack.state == "running" and stack.cpu_s > 0 else stack.wall_s
