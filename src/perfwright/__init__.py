@@ -4,9 +4,9 @@ Importing this package loads nothing but the standard library; every public name
 fetched from its own package on first use, so that a program pays only for what it touches.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from perfwright import _lazy
 from perfwright._version import __version__
 
 if TYPE_CHECKING:
@@ -16,49 +16,56 @@ if TYPE_CHECKING:
     from perfwright.container import multi_agent_profiler
     from perfwright.limits import CircuitBreaker, HostRateLimiter, RateLimiter, RedisRateLimiter
     from perfwright.llm import CostOptimizer, OptimizedLLMAdapter
+    from perfwright.monitoring import PerformanceMonitor, trace
     from perfwright.optimizer import MultiAgentOrchestrator
+    from perfwright.profiling import BottleneckDetector, Profiler, profile
 
 __all__ = [
     "AdvancedCache",
     "BatchProcessor",
+    "BottleneckDetector",
     "CircuitBreaker",
     "CostOptimizer",
     "DatabasePerformanceAgent",
     "HostRateLimiter",
     "MultiAgentOrchestrator",
     "OptimizedLLMAdapter",
+    "PerformanceMonitor",
     "Priority",
+    "Profiler",
     "RateLimiter",
     "RedisRateLimiter",
     "__version__",
     "batched",
     "cached",
     "multi_agent_profiler",
+    "profile",
+    "trace",
 ]
 
 _HOMES = {
-    "AdvancedCache": "perfwright.cache",
-    "BatchProcessor": "perfwright.batching",
-    "CircuitBreaker": "perfwright.limits",
-    "CostOptimizer": "perfwright.llm",
-    "DatabasePerformanceAgent": "perfwright.agents.database",
-    "HostRateLimiter": "perfwright.limits",
-    "MultiAgentOrchestrator": "perfwright.optimizer",
-    "OptimizedLLMAdapter": "perfwright.llm",
-    "Priority": "perfwright.batching",
-    "RateLimiter": "perfwright.limits",
-    "RedisRateLimiter": "perfwright.limits",
-    "batched": "perfwright.batching",
-    "cached": "perfwright.cache",
-    "multi_agent_profiler": "perfwright.container",
+    "AdvancedCache": "cache",
+    "BatchProcessor": "batching",
+    "BottleneckDetector": "profiling",
+    "CircuitBreaker": "limits",
+    "CostOptimizer": "llm",
+    "DatabasePerformanceAgent": "agents.database",
+    "HostRateLimiter": "limits",
+    "MultiAgentOrchestrator": "optimizer",
+    "OptimizedLLMAdapter": "llm",
+    "PerformanceMonitor": "monitoring",
+    "Priority": "batching",
+    "Profiler": "profiling",
+    "RateLimiter": "limits",
+    "RedisRateLimiter": "limits",
+    "batched": "batching",
+    "cached": "cache",
+    "multi_agent_profiler": "container",
+    "profile": "profiling",
+    "trace": "monitoring",
 }
 
-
-def __getattr__(name: str) -> Any:  # a module attribute may be of any type
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'perfwright' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = _lazy.fetch_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -23,6 +23,7 @@ from perfwright.cli.options import json_option, ledger_option
 from perfwright.cli.postgresql_checks import program_checks, server_checks
 from perfwright.container import open_workspace, resolve
 from perfwright.core import PerfwrightError, SystemClock, TargetKind, format_size
+from perfwright.profiling.attach import find_py_spy
 
 _BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome", "google-chrome-stable")
 
@@ -104,7 +105,21 @@ def _optional() -> Iterator[Check]:
     yield from program_checks()
     yield _library("redis", needed_for="the shared cache and limits")
     yield _library("distributed", needed_for="runs on several machines")
+    yield _py_spy()
+    yield _library("apprise", needed_for="alerts to Slack, mail, webhooks ...", extra="alerts")
+    yield _library("opentelemetry.proto", needed_for="OTLP in protobuf", extra="otel")
     yield from llm_checks()
+
+
+def _py_spy() -> Check:
+    found = find_py_spy()
+    return Check(
+        name="py-spy",
+        ok=found is not None,
+        found=found or "not installed",
+        needed_for="profiling another process by its pid",
+        remedy="pip install 'perfwright[attach]'",
+    )
 
 
 def _target(text: str) -> Iterator[Check]:
@@ -125,7 +140,7 @@ def _target(text: str) -> Iterator[Check]:
 
 
 def _library(name: str, *, needed_for: str, extra: str = "") -> Check:
-    ok = find_spec(name) is not None
+    ok = _is_there(name)
     return Check(
         name=name,
         ok=ok,
@@ -133,6 +148,13 @@ def _library(name: str, *, needed_for: str, extra: str = "") -> Check:
         needed_for=needed_for,
         remedy=f"pip install 'perfwright[{extra}]'" if extra else f"pip install {name}",
     )
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
 
 
 def _load() -> str:

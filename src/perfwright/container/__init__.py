@@ -4,8 +4,9 @@ Names are fetched on first use: a program that only wants the runtime's `contain
 for the agents, nor the command line for the runtime.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from perfwright import _lazy
 
 if TYPE_CHECKING:
     from perfwright.container.assembly import (
@@ -61,12 +62,7 @@ _HOMES = {
     "with_present_inverse": "workspace",
 }
 
-
-def __getattr__(name: str) -> Any:  # a module attribute may be of any type
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'perfwright.container' has no attribute {name!r}")
-    return getattr(import_module(f"perfwright.container.{home}"), name)
+__getattr__ = _lazy.fetch_from(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

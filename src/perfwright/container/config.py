@@ -153,6 +153,33 @@ class GatewaySection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw
     keys: dict[str, KeySection] = {}
 
 
+class MonitoringSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The monitor and the bottleneck detector."""
+
+    service: str | None = None
+    """How this process calls itself to others."""
+    slow_threshold: str | None = None
+    histogram_window: int | None = None
+    sample_ratio: float | None = None
+    otlp_url: str | None = None
+    """Of a collector, such as `http://127.0.0.1:4318`."""
+    time_threshold: str | None = None
+    """The detector's."""
+    memory_threshold: str | None = None
+
+
+class ProfilingSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The profiler."""
+
+    mode: Literal["deterministic", "sampling"] = "deterministic"
+    cpu: bool = True
+    memory: bool = True
+    asyncio: bool = True
+    rate_hz: float | None = None
+    own: tuple[str, ...] = ()
+    """Folders, files, patterns or packages that may be changed."""
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A whole configuration file; every section and field is optional."""
 
@@ -163,6 +190,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     goal: GoalSection = GoalSection()
     llm: LlmSection = LlmSection()
     gateway: GatewaySection = GatewaySection()
+    monitoring: MonitoringSection = MonitoringSection()
+    profiling: ProfilingSection = ProfilingSection()
 
 
 def load_config(folder: Path) -> Config:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from perfwright.cache import AdvancedCache
     from perfwright.container.config import Config
     from perfwright.llm import OptimizedLLMAdapter
+    from perfwright.monitoring import PerformanceMonitor
+    from perfwright.profiling import BottleneckDetector, Profiler
 
 T = TypeVar("T")
 
@@ -55,6 +57,33 @@ class Container:
         return self._get("advanced_cache", self._build_cache)
 
     @property
+    def performance_monitor(self) -> PerformanceMonitor:
+        """The monitor, which also sees each call of the adapter.
+
+        Raises:
+            ConfigError: If a setting cannot be used.
+        """
+        return self._get("performance_monitor", self._build_monitor)
+
+    @property
+    def profiler(self) -> Profiler:
+        """The profiler, not started.
+
+        Raises:
+            ConfigError: If a setting cannot be used.
+        """
+        return self._get("profiler", self._build_profiler)
+
+    @property
+    def bottleneck_detector(self) -> BottleneckDetector:
+        """The detector, which watches the operations of the monitor.
+
+        Raises:
+            ConfigError: If a setting cannot be used.
+        """
+        return self._get("bottleneck_detector", self._build_detector)
+
+    @property
     def config(self) -> Config:
         """The configuration, read once."""
         return self._get("config", self._load_config)
@@ -91,11 +120,15 @@ class Container:
 
     async def aclose(self) -> None:
         """Close what was built, last first, and forget it; overrides are whoever's made them."""
+        import asyncio
+
         with self._lock:
             built, self._built = self._built, {}
         for each in reversed(built.values()):
             if hasattr(each, "aclose"):
                 await each.aclose()
+            elif hasattr(each, "close"):
+                await asyncio.to_thread(each.close)  # it may wait for what is still to be sent
 
     # --- Building ---------------------------------------------------------------------------------
 
@@ -133,7 +166,30 @@ class Container:
         section = self.config.llm
         setup = LlmSetup(section=section, environment=self._variables())
         cache = self.advanced_cache if section.cache else None
-        return setup.build(cache=cache, redis_client=self._redis())
+        return setup.build(
+            cache=cache, redis_client=self._redis(), monitor=self.performance_monitor
+        )
+
+    def _build_monitor(self) -> PerformanceMonitor:
+        from perfwright.container.monitoring import build_monitor
+        from perfwright.monitoring import set_monitor
+
+        monitor = build_monitor(self.config.monitoring, self._variables())
+        if self is container:
+            set_monitor(monitor)  # so that `@trace` reports to it
+        return monitor
+
+    def _build_profiler(self) -> Profiler:
+        from perfwright.container.monitoring import build_profiler
+
+        return build_profiler(self.config.profiling, folder=self._folder or Path.cwd())
+
+    def _build_detector(self) -> BottleneckDetector:
+        from perfwright.container.monitoring import build_detector
+
+        detector = build_detector(self.config.monitoring, self._variables())
+        detector.watch(self.performance_monitor)
+        return detector
 
 
 def _is_public(name: str, value: object) -> bool:

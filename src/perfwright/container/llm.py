@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from perfwright.llm import OptimizedLLMAdapter
     from perfwright.llm.cost import Budget, Price
     from perfwright.llm.endpoints import CallSettings, Endpoint
+    from perfwright.monitoring import PerformanceMonitor
 
 _USUAL: dict[Literal["openai", "anthropic"], str] = {
     "openai": "https://api.openai.com/v1",
@@ -115,15 +116,21 @@ class LlmSetup:
         return [self._only(place, share)]
 
     def build(
-        self, *, cache: AdvancedCache | None = None, redis_client: Any = None
+        self,
+        *,
+        cache: AdvancedCache | None = None,
+        redis_client: Any = None,
+        monitor: PerformanceMonitor | None = None,
     ) -> OptimizedLLMAdapter:
         """Build the adapter; within the process, and for the event loop, that will use it.
 
         Args:
             cache: Where answers are kept; None: one of its own, unless `cache = false` is set.
             redis_client: Of the server that is named; None makes one.
+            monitor: Sees each call as an operation.
         """
         from perfwright.llm import OptimizedLLMAdapter
+        from perfwright.llm.telemetry import MonitorSink
 
         section = self.section
         if redis_client is None:
@@ -140,6 +147,7 @@ class LlmSetup:
             redis_client=redis_client,
             budgets=self.all_budgets(),
             prices=build_prices(section.prices),
+            trace_sinks=() if monitor is None else (MonitorSink(monitor),),
         )
 
     def _only(self, place: Place, share: float) -> Endpoint:
