@@ -11,6 +11,8 @@ from perfwright.profiling.bottleneck import Bottleneck, BottleneckKind
 from perfwright.profiling.model import Async, Frame, Function, Memory, Profile
 
 MEGABYTE = 1024 * 1024
+_MUCH_TRACED = 0.25
+"""Of a run's time: then people should know that allocating code ran up to ten times slower."""
 
 
 def text_report(profile: Profile, bottlenecks: Sequence[Bottleneck], *, top_n: int = 10) -> str:
@@ -97,6 +99,12 @@ def _head(profile: Profile) -> Iterator[str]:
             f"Sampled at {cost.rate_hz:.0f} instead of {cost.wanted_hz:.0f} times a second, "
             "to keep within the profiler's own cap."
         )
+    memory = profile.memory
+    if memory is not None and memory.traced_s > _MUCH_TRACED * profile.wall_s:
+        yield (
+            f"Allocations were traced for {memory.traced_s:.2f} s, which slows what allocates: "
+            "enable_memory=False shows undisturbed times."
+        )
 
 
 def _body(bottleneck: Bottleneck) -> Iterator[str]:
@@ -126,6 +134,8 @@ def _memory(memory: Memory | None) -> dict[str, Any] | None:
         "start_bytes": memory.start_bytes,
         "end_bytes": memory.end_bytes,
         "peak_bytes": memory.peak_bytes,
+        "traced_s": memory.traced_s,
+        "notes": list(memory.notes),
         "growth": [
             {"at": _at(each.frame), "size_bytes": each.size_bytes, "count": each.count}
             for each in memory.growth
@@ -148,6 +158,7 @@ def _async(seen: Async | None) -> dict[str, Any] | None:
         return None
     return {
         "lag_max_s": seen.lag_max_s,
+        "notes": list(seen.notes),
         "tasks": [
             {
                 "function": place(each.function),
