@@ -83,6 +83,7 @@ from perfwright.core.processes import is_alive
 from perfwright.core.target import (
     Target,
     TargetKind,
+    is_loopback,
     parse_target,
     password_of,
     without_password,
@@ -187,6 +188,7 @@ __all__ = [
     "format_quantity",
     "format_size",
     "is_alive",
+    "is_loopback",
     "is_number",
     "is_storage",
     "parse_budget",

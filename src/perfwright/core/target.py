@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urlencode, urlsplit
 
@@ -147,3 +148,17 @@ def password_of(url: str) -> str | None:
     except ValueError:
         return None
     return unquote(password) if password else None
+
+
+@lru_cache(maxsize=256)  # asked for each request of a gateway without keys
+def is_loopback(host: str) -> bool:
+    """Tell a name or address of this machine alone; an empty host means every interface."""
+    import ipaddress  # here: few programs that use the core ask
+
+    host = host.strip("[]").partition("%")[0].lower().removesuffix(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

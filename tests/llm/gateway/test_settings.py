@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from perfwright.core import ConfigError
-from perfwright.llm.gateway import GatewaySettings, is_loopback, refuse_open_door
+from perfwright.core import ConfigError, is_loopback
+from perfwright.llm.gateway import GatewaySettings, refuse_open_door
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from perfwright.llm.gateway.serving import Stop, serve
 from perfwright.llm.gateway.settings import (
     DEFAULT_PORT,
     GatewaySettings,
-    is_loopback,
     refuse_open_door,
 )
 
@@ -22,7 +21,6 @@ __all__ = [
     "PieceStream",
     "Runtime",
     "Stop",
-    "is_loopback",
     "new_secret",
     "refuse_open_door",
     "serve",

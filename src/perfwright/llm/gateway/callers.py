@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from perfwright.batching import Priority
+from perfwright.core import is_loopback
 from perfwright.llm.caching import CacheMode
 from perfwright.llm.gateway.keys import LABEL
 from perfwright.llm.gateway.problems import Problem
-from perfwright.llm.gateway.settings import is_loopback
 
 LABELS_HEADER = "x-perfwright-labels"
 PRIORITY_HEADER = "x-perfwright-priority"

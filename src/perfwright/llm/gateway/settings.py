@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from functools import lru_cache
 
-from perfwright.core import ConfigError
+from perfwright.core import ConfigError, is_loopback
 
 DEFAULT_PORT = 8780
 
@@ -55,18 +53,6 @@ class GatewaySettings:
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
         return is_loopback(self.host)
-
-
-@lru_cache(maxsize=256)  # asked for each request of a gateway without keys
-def is_loopback(host: str) -> bool:
-    """Tell a name or address of this machine alone; an empty host means every interface."""
-    host = host.strip("[]").partition("%")[0].lower().removesuffix(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_open_door(settings: GatewaySettings, *, has_keys: bool) -> None:

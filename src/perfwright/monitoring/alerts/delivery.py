@@ -50,9 +50,9 @@ def destinations(deliver: Deliver | Sequence[Deliver]) -> tuple[Destination, ...
         ConfigError: If something in it is no destination, or an URL cannot be used.
         MissingExtraError: If an URL is given and apprise is not installed.
     """
-    many = isinstance(deliver, Sequence) and not isinstance(deliver, str)
-    wanted: Sequence[Any] = deliver if many else [deliver]  # type: ignore[assignment]  # see `many`
-    return tuple(_destination(one) for one in wanted)
+    if isinstance(deliver, Sequence) and not isinstance(deliver, str):
+        return tuple(_destination(one) for one in deliver)
+    return (_destination(deliver),)
 
 
 def _destination(one: Any) -> Destination:

@@ -92,8 +92,7 @@ class Alerts:
         if group not in GROUPS:
             raise ConfigError(field="group", value=group, problem=f"must be one of {GROUPS}")
         self._clock = clock if clock is not None else SystemClock()
-        own_time = clock is not None or monitor is None
-        self._now = self._clock.now if own_time else monitor.now  # type: ignore[union-attr]  # see own_time
+        self._now = self._clock.now if clock is not None or monitor is None else monitor.now
         self._every_s, self._group, self._max_operations = every_s, group, max_operations
         self._courier = deliver if isinstance(deliver, Courier) else Courier(deliver)
         self._rules: tuple[Rule, ...] = ()

@@ -1,8 +1,7 @@
-"""Where telemetry goes, and who can reach an address."""
+"""Where telemetry goes."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -42,14 +41,3 @@ def destination(
     pairs = (pair.partition("=") for pair in environment.get(_HEADERS, "").split(","))
     named_headers = {unquote(key.strip()): unquote(value.strip()) for key, _, value in pairs if key}
     return Destination(named, {**named_headers, **given})
-
-
-def is_loopback(host: str) -> bool:
-    """Tell a name or address of this machine alone; an empty host means every interface."""
-    host = host.strip("[]").partition("%")[0].lower().removesuffix(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

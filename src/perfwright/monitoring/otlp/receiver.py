@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from perfwright.core import Clock, ConfigError, SystemClock
+from perfwright.core import Clock, ConfigError, SystemClock, is_loopback
 from perfwright.monitoring.exposition import CONTENT_TYPE, prometheus_text
 from perfwright.monitoring.metrics import Metric
-from perfwright.monitoring.otlp.addresses import DEFAULT_PORT, is_loopback
+from perfwright.monitoring.otlp.addresses import DEFAULT_PORT
 from perfwright.monitoring.otlp.intake import Answer, Body, Intake, refusal
 from perfwright.monitoring.otlp.serving import ServedReceiver
 from perfwright.monitoring.otlp.writing import CONTENT_TYPES, Protocol, Signal
