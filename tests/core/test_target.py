@@ -110,6 +110,19 @@ def test_asking_for_a_missing_file_does_not_create_it(own_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "command"),
+    [("job.py", "perfwright.profiling {}"), ("4242424", "perfwright.profiling --pid 4242424")],
+)
+def test_a_python_program_is_sent_to_the_profiler(
+    own_folder: Path, name: str, command: str
+) -> None:
+    (own_folder / "job.py").write_text("print('a program')")
+    with pytest.raises((UnknownTargetError, UnreadableTargetError)) as caught:
+        parse_target(name)
+    assert command.format(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("content", "problem"),
     [(b"", "is empty"), (b"hello world, this is text", "is not a SQLite database")],
 )

@@ -118,7 +118,7 @@ def _sqlite_file(path: Path, text: str) -> Target:
     try:
         if not path.exists():
             raise UnknownTargetError(
-                target=text, problem="there is no such file", remedy="check the path"
+                target=text, problem="there is no such file", remedy=_remedy(text, "check the path")
             )
         if not path.is_file():  # reading a pipe would wait for ever
             raise UnreadableTargetError(
@@ -136,9 +136,18 @@ def _sqlite_file(path: Path, text: str) -> Target:
         raise UnreadableTargetError(
             target=text,
             problem="is empty" if not magic else "is not a SQLite database",
-            remedy="give a SQLite file, a database URL or a folder",
+            remedy=_remedy(text, "give a SQLite file, a database URL or a folder"),
         )
     return Target(kind=TargetKind.SQLITE, location=str(path))
+
+
+def _remedy(text: str, usual: str) -> str:
+    """Say how to profile Python programs and processes, which are no targets of a run yet."""
+    if text.isdecimal():
+        return f"{usual}; to profile a process: python -m perfwright.profiling --pid {text}"
+    if text.endswith((".py", ".pyz")):
+        return f"to profile a Python program: python -m perfwright.profiling {text}"
+    return usual
 
 
 def password_of(url: str) -> str | None:
