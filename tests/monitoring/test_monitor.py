@@ -105,6 +105,21 @@ def test_a_record_counts_without_a_span(monitor: PerformanceMonitor, clock: Manu
     assert stats["spans"]["started"] == 0
 
 
+def test_a_listener_hears_of_a_record_as_of_a_span(
+    monitor: PerformanceMonitor, clock: ManualClock
+) -> None:
+    heard: list[Span] = []
+    leave = monitor.add_listener(heard.append)
+    clock.now_s = 10.0
+    monitor.record("load", 2, failed=True, tags={"user": 17})
+    leave()
+    monitor.record("load", 3)
+    (span,) = heard
+    assert (span.name, span.start_s, span.end_s) == ("load", 8.0, 10.0)
+    assert (span.error, span.tags, span.span_id) == ("failed", {"user": 17}, 0)
+    assert monitor.traces() == []
+
+
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, -math.inf])
 def test_a_record_refuses_what_is_no_duration(monitor: PerformanceMonitor, seconds: float) -> None:
     with pytest.raises(ConfigError, match="seconds"):

@@ -102,7 +102,9 @@ class PerformanceMonitor(SpanRecorder):
         failed: bool = False,
         tags: Mapping[str, Any] | None = None,
     ) -> None:
-        """Count an operation that was measured elsewhere, without a span.
+        """Count an operation that was measured elsewhere; no span is kept of it.
+
+        Listeners such as alerts hear of it as of a span without an identifier.
 
         Args:
             name: The operation.
@@ -134,6 +136,18 @@ class PerformanceMonitor(SpanRecorder):
             )
             with self._lock:
                 self._tally.add_notable(slow, operation, failed=bool(failed))
+        if self._listeners:
+            span = Span(
+                name,
+                trace_id=trace_id,
+                span_id=0,
+                start_s=end_s - seconds,
+                end_s=end_s,
+                tags=plain_tags(tags) if tags else None,
+                error="failed" if failed else None,
+                kept=False,
+            )
+            self._tell(span)
 
     # --- Reading ----------------------------------------------------------------------------------
 

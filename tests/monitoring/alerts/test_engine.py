@@ -109,6 +109,18 @@ def test_a_condition_that_holds_for_long_enough_fires_then() -> None:
     assert (alert.since_s, alert.fired_s) == (10, 130)
 
 
+def test_operations_that_are_recorded_without_a_span_count() -> None:
+    clock = ManualClock()
+    told: list[Notice] = []
+    monitor = PerformanceMonitor(clock=clock)
+    alerts = Alerts(monitor, rules=[slow()], deliver=Courier(told.append, inline=True))
+    for _ in range(100):
+        clock.now_s += 0.1
+        monitor.record("page", 1.0)
+    alerts.evaluate()
+    assert [notice.title for notice in told] == ["Alert: slow"]
+
+
 def test_too_few_operations_decide_nothing() -> None:
     site = Site(slow(min_count=20))
     site.spend(1, took_s=9.0, per_s=19)
