@@ -1,0 +1,1 @@
+"""Not used; the package wants to import it."""

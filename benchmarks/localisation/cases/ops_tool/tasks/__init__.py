@@ -1,0 +1,1 @@
+"""Tasks of those who run the machines: one module each."""
