@@ -20,6 +20,11 @@ from perfwright.profiling.diagnosis.patterns import explodes
         r"(a|ab|b)*c",
         r"([a-zA-Z0-9])(([\-.]|[_]+)?([a-zA-Z0-9]+))*(@)",
         rb"(a*)*b",
+        r"(a|a)+$",
+        r"(a|aa)+$",
+        r"(aa?)+$",
+        r"(a{1,2})*;",
+        r"(?:.|\s)*;",
     ],
 )
 def test_a_repeat_within_a_repeat_is_found(pattern: str | bytes) -> None:
@@ -49,6 +54,13 @@ def test_a_search_that_begins_with_a_repeat_is_found(pattern: str) -> None:
         r"^\s*(\w+)\s*=\s*(.*)$",
         r"(ab){2,5}",
         r"^(\s|,)*$",
+        r"(.|\n)*;",
+        r"(?:http|https)*;",
+        r'"(?:[^"\\]|\\.)*"',
+        r"(\d{3})*;",
+        r"(a?)*b",
+        r"(?>a+)+b",
+        r"(?:a++)+b",
     ],
 )
 def test_patterns_that_match_in_one_way_are_left_alone(pattern: str) -> None:

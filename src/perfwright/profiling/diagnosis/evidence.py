@@ -94,19 +94,6 @@ def same_object(place: Place, source: FunctionSource) -> bool | None:
     return None
 
 
-def is_rehearsal(loop: ast.AST) -> bool:
-    """Whether a loop only counts its turns, as `for _ in range(100)`: repeating is its purpose."""
-    if not isinstance(loop, ast.For | ast.ListComp | ast.GeneratorExp):
-        return False
-    target = loop.target if isinstance(loop, ast.For) else loop.generators[0].target
-    over = loop.iter if isinstance(loop, ast.For) else loop.generators[0].iter
-    names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
-    body = loop.body if isinstance(loop, ast.For) else [loop.elt]
-    used = {n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name)}
-    counts = isinstance(over, ast.Call) and getattr(over.func, "id", "") in {"range", "repeat"}
-    return counts and not names & used
-
-
 def matters(place: Place, samples: Iterable[int], *, part: float = 0.3) -> bool:
     """Whether the samples are worth a claim, and at least this part of the place's own time."""
     samples = frozenset(samples)

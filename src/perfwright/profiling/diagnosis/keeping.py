@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import MUTATORS, dotted, method, paths, text
+from perfwright.profiling.diagnosis.syntax import MUTATORS, TAKERS, dotted, method, paths, text
 from perfwright.profiling.model import Function
 
-PUTTERS = MUTATORS - {
-    "pop", "popitem", "popleft", "clear", "remove", "discard", "write", "read", "close", "sort",
-    "reverse", "seek", "send", "set", "subtract",
+EMPTIERS = TAKERS | {"clear"}
+PUTTERS = MUTATORS - EMPTIERS - {
+    "write", "close", "sort", "reverse", "seek", "send", "set", "subtract",
 }  # fmt: skip
-TAKERS = {"pop", "popitem", "popleft", "clear", "remove", "discard", "popright"}
 MAKERS = {"__init__", "__new__", "__post_init__"}
 LISTENERS = ("listener", "handler", "callback", "subscriber", "observer", "hook", "signal", "watch")
 FOR_GOOD = 0.95  # a global, an attribute of a class, a variable of an enclosing function
@@ -172,7 +171,7 @@ def _initial(source: FunctionSource, name: str) -> list[ast.expr]:
 
 def _takes(node: ast.AST, name: str) -> bool:
     match node:
-        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in TAKERS:
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in EMPTIERS:
             return _is_named(value, name)
         case ast.Subscript(value=value, ctx=ast.Del()):
             return _is_named(value, name)

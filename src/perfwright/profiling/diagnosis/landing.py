@@ -81,21 +81,23 @@ def landing_lines(
             continue
         seen.add(following)
         if isinstance(following, ast.For | ast.While) and following in _parents(source, statement):
-            lines |= {following.lineno, source.first_line, source.node.lineno}
-            if following.body:
-                lines.add(following.body[-1].end_lineno or following.lineno)
+            lines |= _back_lines(source, following)
             continue
         head = _head(following)
-        calls = [n for part in head for n in ast.walk(part) if isinstance(n, ast.Call)]
-        names = {method(call) for call in calls} - QUICK - own
-        if not all(map(is_quick, names)):
+        called = {method(n) for part in head for n in ast.walk(part) if isinstance(n, ast.Call)}
+        if not all(map(is_quick, called - QUICK - own)):
             continue
         lines.update(part.lineno for part in head if isinstance(part, ast.expr | ast.stmt))
         lines.add(following.lineno)
-        checked = any(method(call) not in UNCHECKED for call in calls)
-        if not checked and not isinstance(following, ast.AsyncFor | ast.Return):
+        if called <= UNCHECKED and not isinstance(following, ast.AsyncFor | ast.Return):
             waiting.extend(_following(source, following, node=None))
     return frozenset(lines)
+
+
+def _back_lines(source: FunctionSource, loop: ast.For | ast.While) -> set[int]:
+    """Where the jump back of a loop is seen; see `skid.back_edge`."""
+    last = loop.body[-1].end_lineno or loop.lineno
+    return {loop.lineno, last, source.first_line, source.node.lineno}
 
 
 def _statement(source: FunctionSource, node: ast.AST) -> ast.stmt | None:

@@ -14,6 +14,8 @@ except ImportError:  # pragma: no cover - before 3.11
     import sre_parse as _sre  # type: ignore[no-redef, unused-ignore]
 
 MANY = 16  # repetitions from which a bounded repeat counts as unbounded
+LONGEST = 4  # a text of so many equal characters shows whether turns can be told apart
+NOTHING = [1] + [0] * LONGEST  # ways to match without taking a character
 _PROBE = "".join(map(chr, range(9, 127)))
 
 
@@ -87,6 +89,8 @@ def _repeats(tree: Any) -> Iterator[Any]:
 
 def _is_nested(body: Any) -> bool:
     """Whether a repeated body can match one text in several ways of splitting it into turns."""
+    if any(sum(_ways(body, c)[1:]) > 1 for c in set(_first(body))):
+        return True
     parts = list(_flat(body))
     if len(parts) == 1 and parts[0][0] == "BRANCH":
         options = [frozenset(_first(option)) for option in parts[0][1][1]]
@@ -102,6 +106,42 @@ def _is_nested(body: Any) -> bool:
         if all(_may_be_empty(part) or frozenset(_first([part])) & own for part in rest):
             return True
     return False
+
+
+def _ways(tree: Any, c: str) -> list[int]:
+    """In how many ways a tree matches a text of 0, 1, ... `LONGEST` times the character `c`.
+
+    None for what looks around or back, so that what is not understood is not accused.
+    """
+    ways = NOTHING
+    for operation, argument in _items(tree):
+        ways = _one_after_the_other(ways, _ways_of_part(operation, argument, c=c))
+    return ways
+
+
+def _ways_of_part(operation: str, argument: Any, *, c: str) -> list[int]:
+    match operation:
+        case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
+            return [0, int(c in _characters(operation, argument)), *NOTHING[2:]]
+        case "SUBPATTERN":
+            return _ways(argument[-1], c)
+        case "BRANCH":
+            return [sum(each) for each in zip(*(_ways(o, c) for o in argument[1]), strict=True)]
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            least, most, body = argument
+            turn = [0, *_ways(body, c)[1:]]  # a turn that matches nothing ends the repeat
+            total, turns = [0] * len(NOTHING), NOTHING
+            for count in range(min(int(most), LONGEST) + 1):
+                if count >= least:
+                    total = [a + b for a, b in zip(total, turns, strict=True)]
+                turns = _one_after_the_other(turns, turn)
+            return total
+        case _:
+            return [0] * len(NOTHING)
+
+
+def _one_after_the_other(a: list[int], b: list[int]) -> list[int]:
+    return [sum(a[i] * b[n - i] for i in range(n + 1)) for n in range(len(NOTHING))]
 
 
 def _flat(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -184,7 +224,7 @@ def _characters(operation: str, argument: Any) -> Iterator[str]:
         case "NOT_LITERAL":
             yield from (c for c in _PROBE if c != chr(argument))
         case "ANY":
-            yield from _PROBE
+            yield from (c for c in _PROBE if c != "\n")
         case "IN":
             yield from _of_set(argument)
         case _:

@@ -96,12 +96,6 @@ class Place:
         }
         return tuple(sorted(cost, key=lambda line: -cost[line])[:limit])
 
-    def builtin_calls(self, name: str) -> int | None:
-        """How often it called a C function, as `list.pop`; None where calls were not counted."""
-        if not self.run.profile.calls:
-            return None
-        return self.run.edges.get((self.function, name), 0)
-
 
 def _lines(node: ast.AST) -> range:
     first = getattr(node, "lineno", 0)

@@ -17,6 +17,7 @@ from perfwright.profiling.diagnosis.syntax import (
     dotted,
     flows,
     method,
+    names_in,
     paths,
     touches,
 )
@@ -107,7 +108,7 @@ def _aliases(source: FunctionSource, local: set[str]) -> set[str]:
                     continue  # `out.update(self.names)` copies
                 head = _part_of(value)
                 if head in found or (head and head not in local):
-                    found |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+                    found |= names_in(target)
     return found & local
 
 

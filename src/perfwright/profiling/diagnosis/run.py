@@ -10,10 +10,10 @@ from itertools import pairwise
 
 from perfwright.profiling.diagnosis.own import OwnCode
 from perfwright.profiling.diagnosis.place import Place
-from perfwright.profiling.diagnosis.samples import Sample, Step, simple
+from perfwright.profiling.diagnosis.samples import Sample, Step, is_file, simple
 from perfwright.profiling.diagnosis.skid import back_edge, settled
 from perfwright.profiling.diagnosis.source import FunctionSource, ModuleSource
-from perfwright.profiling.diagnosis.waiting import can_wait
+from perfwright.profiling.diagnosis.waiting import can_wait, stands_by
 from perfwright.profiling.model import Frame, Function, Profile, Stack
 
 MODULE = "<module>"
@@ -21,22 +21,6 @@ QUICK_PART = 0.2  # of a function's counted time
 MIN_OCCASIONS = 8  # looks at arguments
 FEW = 0.3  # different ones of them
 _FOLDED = re.compile(r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr|lambda)>$")
-# Waiting for work or for other threads, whose own stacks carry the cost: (file's end, function).
-_STANDS_BY = {
-    ("threading.py", "join"),
-    ("threading.py", "_wait_for_tstate_lock"),
-    ("threading.py", "_shutdown"),
-    ("selectors.py", "select"),
-    ("queue.py", "get"),
-    ("concurrent/futures/_base.py", "result"),
-    ("concurrent/futures/_base.py", "wait"),
-    ("concurrent/futures/_base.py", "as_completed"),
-    ("concurrent/futures/_base.py", "result_iterator"),
-    ("concurrent/futures/thread.py", "shutdown"),
-    ("socketserver.py", "serve_forever"),
-    ("socket.py", "accept"),
-}
-_IDLE_STATES = {"idle", "awaiting"}
 
 
 class Run:
@@ -136,7 +120,7 @@ class Run:
     def in_library(self, number: int, file_end: str, *, names: tuple[str, ...] = ()) -> bool:
         """Whether what the sample's charged code called is in such a file, and such a function."""
         return any(
-            _is_file(step.function.file, file_end) and (not names or simple(step.function) in names)
+            is_file(step.function.file, file_end) and (not names or simple(step.function) in names)
             for step in self.samples[number].foreign
         )
 
@@ -163,10 +147,7 @@ class Run:
         return Function(function.file, source.first_line, source.name)
 
     def _add(self, stack: Stack) -> None:
-        if not stack.frames or _stands_by(stack):
-            return
-        # Reading from a child in a selector looks idle, and is work.
-        if stack.state in _IDLE_STATES and not (stack.state == "idle" and _waits_for_child(stack)):
+        if not stack.frames or stands_by(stack):
             return
         steps: list[Step] = []
         for frame in stack.frames:
@@ -239,23 +220,25 @@ class Run:
 
     def equal(self, function: Function, *names: str) -> bool:
         """Whether looks at the arguments found these few in number while the calls were many."""
-        seen = self.arguments.get(function)
-        if seen is None or not names:
-            return False
-        occasions = min(seen.looks, self.called.get(function, seen.looks))
-        distinct = dict(seen.each)
-        return occasions >= MIN_OCCASIONS and all(
-            distinct.get(name, occasions) <= FEW * occasions for name in names
-        )
+        parts = [self._different_part(function, name) for name in names]
+        return bool(parts) and all(part is not None and part <= FEW for part in parts)
 
     def differs(self, function: Function, name: str) -> bool:
         """Whether looks at an argument found another one most of the time."""
+        part = self._different_part(function, name)
+        return part is not None and part > FEW
+
+    def _different_part(self, function: Function, name: str) -> float | None:
+        """How many different ones were seen for each look, 0 to 1; None after too few looks."""
         seen = self.arguments.get(function)
+        looks = self.occasions(function)
         distinct = dict(seen.each).get(name) if seen is not None else None
-        if seen is None or distinct is None:
-            return False
-        occasions = min(seen.looks, self.called.get(function, seen.looks))
-        return occasions >= MIN_OCCASIONS and distinct > FEW * occasions
+        return distinct / looks if distinct is not None and looks >= MIN_OCCASIONS else None
+
+    def occasions(self, function: Function) -> int:
+        """Calls whose arguments were looked at."""
+        seen = self.arguments.get(function)
+        return min(seen.looks, self.called.get(function, seen.looks)) if seen is not None else 0
 
     def callers_of(self, place: Place) -> Iterator[tuple[Function, frozenset[int]]]:
         """Own functions that called it, with the samples that came from there, costliest first."""
@@ -282,25 +265,6 @@ def c_name(function: Function) -> str:
 
 def _is_folded(function: Function) -> bool:
     return _FOLDED.search(function.name) is not None
-
-
-def _is_file(file: str, end: str) -> bool:
-    place = file.replace("\\", "/")
-    return place.endswith(f"/{end}") or place == end or (end.endswith("/") and f"/{end}" in place)
-
-
-def _stands_by(stack: Stack) -> bool:
-    if stack.state != "waiting" or _waits_for_child(stack):
-        return False
-    return any(
-        _is_file(frame.function.file, file) and simple(frame.function) == name
-        for frame in stack.frames[-4:]
-        for file, name in _STANDS_BY
-    )
-
-
-def _waits_for_child(stack: Stack) -> bool:
-    return any(_is_file(frame.function.file, "subprocess.py") for frame in stack.frames[-6:])
 
 
 def _cost_s(stack: Stack) -> float:

@@ -38,3 +38,9 @@ class Sample:
 def simple(function: Function) -> str:
     """Last part of its qualified name."""
     return function.name.rpartition(".")[2]
+
+
+def is_file(file: str, end: str) -> bool:
+    """Whether a path ends in these parts; of a folder, as `sqlalchemy/`, whether it lies below."""
+    place = file.replace("\\", "/")
+    return place.endswith(f"/{end}") or place == end or (end.endswith("/") and f"/{end}" in place)

@@ -1,11 +1,11 @@
-"""What expressions are called, what they depend on, and what type they likely have."""
+"""What expressions are called, what they read and change, and what their values depend on."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
 
-from perfwright.profiling.diagnosis.source import COMPREHENSIONS, FunctionSource, Loop
+from perfwright.profiling.diagnosis.source import FunctionSource, Loop
 
 MUTATORS = frozenset(
     [
@@ -42,6 +42,7 @@ MUTATORS = frozenset(
         "close",
     ]
 )
+TAKERS = frozenset(["pop", "popitem", "popleft", "remove", "discard"])
 IMPURE = frozenset(
     [
         "next",
@@ -96,7 +97,6 @@ IMPURE = frozenset(
         "advance",
         "consume",
         "peek",
-        "yield_",
         "iter",
     ]
 )
@@ -166,11 +166,21 @@ def paths(node: ast.AST) -> set[str]:
             found.add(path)
             continue
         if isinstance(part, ast.comprehension):
-            bound |= {n.id for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+            bound |= names_in(part.target)
         if isinstance(part, ast.Lambda):
             bound |= {a.arg for a in part.args.args}
         stack.extend(ast.iter_child_nodes(part))
     return {path for path in found if path.partition(".")[0] not in bound}
+
+
+def heads(node: ast.AST) -> set[str]:
+    """The name that each path begins with which an expression reads: `row` of `row.total.net`."""
+    return {path.partition(".")[0] for path in paths(node)}
+
+
+def names_in(*nodes: ast.AST) -> set[str]:
+    """Every plain name in these expressions or statements, read or given a value."""
+    return {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def changes(nodes: Iterable[ast.AST]) -> set[str]:
@@ -237,7 +247,7 @@ def is_invariant(node: ast.AST, loop: Loop) -> bool:
         if not isinstance(inner, ast.For | ast.comprehension) or inner is loop:
             continue
         if not any(touches(path, changed) for path in paths(inner.iter)):
-            changed -= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
+            changed -= names_in(inner.target)
     return not any(touches(path, changed) for path in paths(node))
 
 
@@ -282,17 +292,8 @@ def flows(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 
 
 def _taint(target: ast.AST, value: ast.AST, *, tainted: set[str]) -> None:
-    if any(_head(path) in tainted for path in paths(value)):
-        tainted.update(n.id for n in ast.walk(target) if isinstance(n, ast.Name))
-
-
-def _head(path: str) -> str:
-    return path.partition(".")[0]
-
-
-def is_comprehension(node: ast.AST) -> bool:
-    """Whether the expression is a comprehension or generator expression."""
-    return isinstance(node, COMPREHENSIONS)
+    if heads(value) & tainted:
+        tainted.update(names_in(target))
 
 
 def text(node: ast.AST, *, limit: int = 60) -> str:

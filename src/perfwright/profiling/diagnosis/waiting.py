@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from perfwright.profiling.diagnosis.landing import QUICK
+from perfwright.profiling.diagnosis.samples import is_file, simple
 from perfwright.profiling.diagnosis.source import ModuleSource
 from perfwright.profiling.diagnosis.syntax import method
-from perfwright.profiling.model import Frame
+from perfwright.profiling.model import Frame, Stack
 
 # Parts of the standard library in which a thread can wait for something outside of it.
 BLOCKING = (
@@ -35,15 +36,10 @@ COMPUTING = QUICK | frozenset(
         "lower",
         "upper",
         "extend",
-        "items",
-        "values",
-        "keys",
         "setdefault",
         "round",
         "pow",
         "divmod",
-        "ord",
-        "chr",
         "sort",
         "reverse",
         "any",
@@ -69,13 +65,29 @@ COMPUTING = QUICK | frozenset(
         "encode",
         "decode",
         "reversed",
-        "type",
         "print",
-        "getattr",
         "setattr",
         "hasattr",
     ]
 )
+
+
+# Waiting for work or for other threads, whose own stacks carry the cost: (file's end, function).
+STANDS_BY = {
+    ("threading.py", "join"),
+    ("threading.py", "_wait_for_tstate_lock"),
+    ("threading.py", "_shutdown"),
+    ("selectors.py", "select"),
+    ("queue.py", "get"),
+    ("concurrent/futures/_base.py", "result"),
+    ("concurrent/futures/_base.py", "wait"),
+    ("concurrent/futures/_base.py", "as_completed"),
+    ("concurrent/futures/_base.py", "result_iterator"),
+    ("concurrent/futures/thread.py", "shutdown"),
+    ("socketserver.py", "serve_forever"),
+    ("socket.py", "accept"),
+}
+IDLE_STATES = {"idle", "awaiting"}
 
 
 def can_wait(leaf: Frame, *, library: bool, module: ModuleSource | None) -> bool:
@@ -95,3 +107,20 @@ def _may_block(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return method(node) not in COMPUTING
     return isinstance(node, ast.With | ast.Import | ast.ImportFrom)
+
+
+def stands_by(stack: Stack) -> bool:
+    """Whether a thread had nothing to do, or others do what it waits for."""
+    if _waits_for_child(stack):  # which looks idle, as it reads in a selector, and is work
+        return stack.state == "awaiting"
+    if stack.state in IDLE_STATES:
+        return True
+    return stack.state == "waiting" and any(
+        is_file(frame.function.file, file) and simple(frame.function) == name
+        for frame in stack.frames[-4:]
+        for file, name in STANDS_BY
+    )
+
+
+def _waits_for_child(stack: Stack) -> bool:
+    return any(is_file(frame.function.file, "subprocess.py") for frame in stack.frames[-6:])

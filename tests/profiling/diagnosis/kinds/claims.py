@@ -1,9 +1,12 @@
-"""Shared by the tests of the rules: what a rule claims about a small program."""
+"""Shared by the tests of the rules: what is said about a small program."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 
+from perfwright.profiling.bottleneck import BottleneckKind
+from perfwright.profiling.diagnosis import diagnose
 from perfwright.profiling.diagnosis.claim import Claim
 from perfwright.profiling.diagnosis.examples import Where, example
 from perfwright.profiling.diagnosis.run import Run
@@ -21,3 +24,19 @@ def culprits(
 ) -> list[str]:
     """Names of the functions that the rule blames for these samples."""
     return [c.function.name for c in claims(rule, example(text, *paths, state=state))]
+
+
+def causes(
+    text: str,
+    *paths: tuple[Where, ...],
+    state: State = "running",
+    calls: Mapping[tuple[str, str], int] | None = None,
+) -> dict[str, str]:
+    """The kind that all rules together arrive at for each function; unknown ones left out."""
+    return kinds_in(example(text, *paths, state=state, calls=calls))
+
+
+def kinds_in(profile: Profile) -> dict[str, str]:
+    """The same for a profile that was made by hand."""
+    found = diagnose(profile)
+    return {b.function.name: b.kind.value for b in found if b.kind is not BottleneckKind.UNKNOWN}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "deep_copy"
 
@@ -33,3 +33,85 @@ def test_a_round_trip_through_json_is_a_copy() -> None:
 def test_a_file_of_another_library_that_ends_in_copy_is_not_meant() -> None:
     text = "def run(table):\n    table.load()\n"
     assert culprits(RULE, text, ("table.load", ("driver/pgcopy.py", "deepcopy"))) == []
+
+
+def test_a_round_trip_in_two_steps_is_a_copy() -> None:
+    text = """
+        import pickle
+        def clone(state):
+            dumped = pickle.dumps(state)
+            return pickle.loads(dumped)
+    """
+    assert causes(text, ("dumped = pickle",)) == {"clone": "deepcopy"}
+
+
+def test_loading_what_came_from_elsewhere_is_no_copy() -> None:
+    text = """
+        import json, pickle
+        def read(state, source):
+            dumped = source.read()
+            return json.loads(dumped)
+        def convert(state):
+            dumped = pickle.dumps(state)
+            return json.loads(dumped)
+    """
+    assert "deepcopy" not in causes(text, ("dumped = source",), ("dumped = pickle",)).values()
+
+
+def test_a_copy_written_by_hand_is_found() -> None:
+    text = """
+        def clone(node):
+            if isinstance(node, dict):
+                return {key: clone(value) for key, value in node.items()}
+            if isinstance(node, list):
+                return [clone(value) for value in node]
+            return node
+    """
+    assert causes(text, ("return {key",), ("return [clone",)) == {"clone": "deepcopy"}
+
+
+def test_a_walk_that_makes_something_else_of_the_leaves_is_no_copy() -> None:
+    text = """
+        def render(node):
+            if isinstance(node, list):
+                return [render(value) for value in node]
+            return str(node)
+    """
+    assert causes(text, ("return [render",)) == {}
+
+
+def test_a_walk_with_a_second_argument_is_no_copy() -> None:
+    text = """
+        def pick(node, depth):
+            if depth:
+                return [pick(value, depth - 1) for value in node]
+            return node
+    """
+    assert "deepcopy" not in causes(text, ("return [pick",)).values()
+
+
+BY_LEVELS = """
+    def snapshot(grid):
+        return [[dict(cell) for cell in row] for row in grid]
+    def run(grid, moves):
+        for move in moves:
+            snapshot(grid)
+    def once(grid):
+        return snapshot(grid)
+"""
+
+
+def test_copying_each_cell_of_each_row_again_and_again_is_found() -> None:
+    path = ("    snapshot(grid)", "return [[dict")
+    assert causes(BY_LEVELS, path) == {"snapshot": "deepcopy"}
+
+
+def test_copying_each_cell_of_each_row_once_is_no_fault() -> None:
+    path = ("return snapshot(grid)", "return [[dict")
+    assert "deepcopy" not in causes(BY_LEVELS, path).values()
+
+
+def test_the_time_of_deepcopy_in_a_library_is_not_the_users() -> None:
+    text = "def run(table):\n    table.load()\n"
+    library, deep = ("site-packages/orm/base.py", "load"), ("copy.py", "deepcopy")
+    assert causes(text, ("table.load", library, deep)) == {}

@@ -8,7 +8,7 @@ from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.diagnosis.ranking import diagnose
 from perfwright.profiling.model import Arguments, Profile
-from tests.profiling.diagnosis.kinds.claims import claims
+from tests.profiling.diagnosis.kinds.claims import claims, kinds_in
 
 TEXT = """
     def parse(version):
@@ -68,3 +68,21 @@ def test_it_gives_way_to_a_sure_cause_of_the_same_time() -> None:
     )
     found = diagnose(replace(fast, arguments=moved, calls=()))
     assert found[0].kind is BottleneckKind.QUADRATIC
+
+
+def test_a_call_that_changes_something_must_be_made_each_time() -> None:
+    seen = profile(parse=5, check=90)
+    changing = TEXT.replace("return [int", "LOG.append(version); return [int")
+    assert kinds_in(replace(seen, sources=example(changing).sources)) == {}
+
+
+def test_a_function_that_returns_nothing_is_called_for_its_effect() -> None:
+    seen = profile(parse=5, check=90)
+    effect = TEXT.replace("return [int", "parts = [int")
+    assert kinds_in(replace(seen, sources=example(effect).sources)) == {}
+
+
+def test_few_looks_prove_nothing() -> None:
+    seen = profile(parse=1, check=90)
+    few = tuple(replace(each, looks=5) for each in seen.arguments)
+    assert kinds_in(replace(seen, arguments=few)) == {}

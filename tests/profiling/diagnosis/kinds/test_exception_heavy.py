@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "exception_heavy"
 
@@ -40,3 +40,14 @@ def test_a_handler_that_does_the_work_once_is_no_fault() -> None:
                 return compute(path)
     """
     assert culprits(RULE, text, ("return compute",)) == []
+
+
+def test_a_handler_around_the_loop_runs_once() -> None:
+    text = """
+        def total(cells):
+            try:
+                return sum(int(cell) for cell in cells)
+            except ValueError:
+                return slow(cells)
+    """
+    assert causes(text, ("return slow",)) == {}

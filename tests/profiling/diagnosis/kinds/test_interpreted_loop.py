@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "interpreted_loop"
 
@@ -37,3 +37,20 @@ def test_a_loop_over_texts_is_not() -> None:
                 yield person.first + " " + person.last
     """
     assert culprits(RULE, text, ("yield person",)) == []
+
+
+def test_a_loop_that_makes_records_is_not() -> None:
+    text = """
+        def points(rows):
+            return [(row[0] * 2, row[1] * 3 + 1, row[2] * 4) for row in rows]
+    """
+    assert causes(text, ("return [(",)) == {}
+
+
+def test_a_comprehension_of_arithmetic_in_a_loop_is_found() -> None:
+    text = """
+        def scale(rows, a, b, c):
+            for row in rows:
+                yield [a * x * x + b * x + c for x in row]
+    """
+    assert causes(text, ("yield [a",)) == {"scale": "interpreted-loop"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
+
 from perfwright.profiling.diagnosis.claim import Claim
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.model import Allocation, Leak, Memory
-from tests.profiling.diagnosis.kinds.claims import claims
+from tests.profiling.diagnosis.kinds.claims import claims, kinds_in
 
 SIZE = 16 << 20
 
@@ -94,3 +96,97 @@ def test_the_container_that_holds_the_leak_leads_to_who_fills_it() -> None:
             log.rows.append(text)
     """
     assert [c.function.name for c in leaks(text, "body.decode()")] == ["remember"]
+
+
+def kinds(text: str, where: str) -> dict[str, str]:
+    """What is said after all of a line that allocated 16 MB, whose holder is not known."""
+    return kinds_in(example(text, memory=_held(text, where)))
+
+
+def leaks_of_nobody(text: str, where: str) -> list[Claim]:
+    """The same before it is weighed."""
+    return claims("leak", example(text, memory=_held(text, where)))
+
+
+def _held(text: str, where: str) -> Memory:
+    frame = frame_of(dedent(text), where)
+    leak = Leak(frame=frame, growth_bytes=SIZE, slope_bytes_per_s=1e6, owner="", confidence=1.0)
+    return Memory(start_bytes=0, end_bytes=SIZE, peak_bytes=SIZE, leaks=(leak,))
+
+
+@pytest.mark.parametrize(
+    "keeping",
+    [
+        "SEEN.append(text)",
+        "SEEN[key] = text",
+        "SEEN.setdefault(key, []).append(text)",
+        "SEEN.add(text)",
+    ],
+)
+def test_each_way_to_put_something_into_a_global_is_known(keeping: str) -> None:
+    text = f"""
+        SEEN = make()
+        def handle(key, body):
+            text = body.decode()
+            {keeping}
+    """
+    assert kinds(text, "body.decode()") == {"handle": "leak"}
+
+
+@pytest.mark.parametrize(
+    "bound", ["deque(maxlen=9)", "LRUCache(maxsize=9)", "weakref.WeakValueDictionary()"]
+)
+def test_a_container_that_bounds_itself_keeps_nothing_for_good(bound: str) -> None:
+    text = f"""
+        SEEN = {bound}
+        def handle(key, body):
+            SEEN[key] = body.decode()
+    """
+    assert kinds(text, "body.decode()") == {}
+
+
+def test_what_somebody_takes_out_again_is_not_called_a_leak() -> None:
+    text = """
+        SEEN = {}
+        def handle(key, body):
+            SEEN[key] = body.decode()
+        def done(key):
+            del SEEN[key]
+    """
+    assert kinds(text, "body.decode()") == {}
+
+
+def test_listeners_are_kept_also_where_they_are_gone_through() -> None:
+    text = """
+        class Bus:
+            def subscribe(self, callback):
+                self.listeners.append(Entry(callback))
+            def send(self, event):
+                for listener in self.listeners:
+                    listener(event)
+    """
+    assert kinds(text, "Entry(callback)") == {"Bus.subscribe": "leak"}
+
+
+def test_a_collection_that_is_gone_through_is_less_sure_to_leak() -> None:
+    text = """
+        class Report:
+            def add(self, row):
+                self.rows.append(Entry(row))
+            def text(self):
+                for row in self.rows:
+                    show(row)
+    """
+    sure = text.replace("in self.rows", "in other")
+    gone_through, looked_up = (leaks_of_nobody(t, "Entry(row)") for t in (text, sure))
+    assert gone_through[0].confidence < looked_up[0].confidence
+
+
+def test_a_cache_with_a_bound_is_no_leak() -> None:
+    text = """
+        import functools
+        @functools.lru_cache(maxsize=99)
+        def render(page):
+            return page * 100
+    """
+    assert kinds(text, "page * 100") == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "log_calls"
 
@@ -52,3 +52,28 @@ def test_a_logarithm_is_no_log() -> None:
                 math.log(row)
     """
     assert culprits(RULE, text, ("math.log",)) == []
+
+
+def test_what_is_computed_only_for_a_message_belongs_to_it() -> None:
+    text = """
+        import logging
+        log = logging.getLogger(__name__)
+        def accept(readings):
+            for reading in readings:
+                shown = render(reading)
+                log.debug("accepting %s", shown)
+    """
+    assert causes(text, ("shown = render",)) == {"accept": "logging"}
+
+
+def test_what_is_used_elsewhere_as_well_does_not() -> None:
+    text = """
+        import logging
+        log = logging.getLogger(__name__)
+        def accept(readings):
+            for reading in readings:
+                shown = render(reading)
+                log.debug("accepting %s", shown)
+                store(shown)
+    """
+    assert causes(text, ("shown = render",)) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "n_plus_one"
 
@@ -42,3 +42,36 @@ def test_reading_the_rows_of_one_query_is_no_fault() -> None:
             return names(db)
     """
     assert culprits(RULE, text, ("return names", "row[0] for")) == []
+
+
+def test_reading_the_rows_of_a_query_of_each_turn_is_part_of_it() -> None:
+    text = """
+        def names(db, keys):
+            for key in keys:
+                rows = db.execute("SELECT name FROM c WHERE id = ?", (key,))
+                for row in rows:
+                    yield row
+    """
+    assert causes(text, ("rows = db",), ("yield row",)) == {"names": "n-plus-one"}
+
+
+def test_a_server_that_answers_asks_nobody() -> None:
+    text = """
+        def answer(request):
+            for part in request.parts:
+                request.wfile.write(part)
+    """
+    server = ("socketserver.py", "process_request_thread")
+    path = (server, "request.wfile.write", ("socket.py", "sendall"))
+    assert "n-plus-one" not in causes(text, path).values()
+
+
+def test_polling_in_a_while_loop_has_no_elements() -> None:
+    text = """
+        import requests
+        def wait(url):
+            while not requests.get(url).ok:
+                pass
+    """
+    answer = ("site-packages/requests/api.py", "get")
+    assert causes(text, ("requests.get", answer), state="waiting") == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "overlapping_recursion"
 
@@ -52,3 +52,51 @@ def test_walking_down_a_tree_does_not_overlap() -> None:
             return 1 + sum(size(child) for child in node.children)
     """
     assert culprits(RULE, text, ("size(child)",)) == []
+
+
+UPWARD = """
+    class Node:
+        def depth(self):
+            if self.parent is None:
+                return 0
+            return self.parent.depth() + 1
+    def run(nodes):
+        for node in nodes:
+            show(node.depth())
+"""
+WALK = ("show(node.depth())", "return self.parent", "return self.parent")
+
+
+def test_a_walk_to_the_root_from_each_node_is_found() -> None:
+    assert causes(UPWARD, WALK) == {"Node.depth": "repeated-work"}
+
+
+def test_a_walk_of_one_step_is_not_worth_remembering() -> None:
+    counted = {("show(node", "def depth"): 1000, ("return self.parent", "def depth"): 1000}
+    assert causes(UPWARD, WALK, calls=counted) == {}
+
+
+def test_a_walk_that_changes_what_it_meets_cannot_be_remembered() -> None:
+    text = UPWARD.replace("if self.parent", "self.seen_at = 1\n            if self.parent")
+    assert causes(text, WALK) == {}
+
+
+GRAPH = """
+    EDGES = {}
+    def reachable(name):
+        found = set()
+        for other in EDGES[name]:
+            found |= reachable(other)
+            found |= reachable(name + other)
+        return found
+    def both(node):
+        return both(node.left) + both(node.right)
+"""
+
+
+def test_the_edges_of_a_graph_lead_to_one_node_by_many_ways() -> None:
+    assert causes(GRAPH, ("found |= reachable(other)",)) == {"reachable": "repeated-work"}
+
+
+def test_two_sides_of_a_tree_do_not_overlap() -> None:
+    assert causes(GRAPH, ("return both(",)) == {}

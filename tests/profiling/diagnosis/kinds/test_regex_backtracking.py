@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from dataclasses import replace
+
+import pytest
+
+from perfwright.profiling.diagnosis.examples import example
+from tests.profiling.diagnosis.kinds.claims import causes, culprits, kinds_in
 
 RULE = "regex_backtracking"
 
@@ -47,3 +52,50 @@ def test_a_bad_pattern_that_takes_no_time_is_left_alone() -> None:
             return sorted(rows)
     """
     assert culprits(RULE, text, ("sorted(rows)",)) == []
+
+
+def test_a_pattern_kept_by_a_class_is_read() -> None:
+    text = """
+        import re
+        class Name:
+            def __init__(self):
+                self.rule = re.compile("(a+)+$")
+            def check(self, text):
+                return self.rule.match(text)
+    """
+    assert causes(text, ("return self.rule",)) == {"Name.check": "regex-backtracking"}
+
+
+@pytest.mark.parametrize(
+    ("how", "found"), [("search", {"find": "regex-backtracking"}), ("match", {})]
+)
+def test_a_repeat_in_front_is_slow_only_where_a_match_may_begin_anywhere(
+    how: str, found: dict[str, str]
+) -> None:
+    text = f"""
+        import re
+        def find(text):
+            return re.{how}("[ ]+;", text)
+    """
+    assert causes(text, ("return re.",)) == found
+
+
+def test_a_pattern_of_another_own_module_is_less_sure_evidence() -> None:
+    text = """
+        from rules import RULES
+        def check(text, name):
+            return RULES[name].match(text)
+    """
+    rules = 'import re\nRULES = {"a": re.compile("(a+)+$")}\n'
+    profile = example(text, ("return RULES",))
+    with_rules = replace(profile, sources={**profile.sources, "/srv/shop/rules.py": rules})
+    assert kinds_in(with_rules) == {"check": "regex-backtracking"}
+    assert kinds_in(profile) == {}
+
+
+def test_a_method_of_the_same_name_on_something_else_is_no_pattern() -> None:
+    text = """
+        def check(router, text):
+            return router.match(text)
+    """
+    assert causes(text, ("return router",)) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "regex_recompile"
 
@@ -39,3 +39,31 @@ def test_matching_itself_is_not_compiling() -> None:
                 re.sub("a", "", line)
     """
     assert culprits(RULE, text, ("re.sub", ("re/__init__.py", "sub"))) == []
+
+
+CLEAN = """
+    import re
+    class Rule:
+        def pattern(self):
+            if self.compiled is None:
+                self.compiled = re.compile(self.text)
+            return self.compiled
+    def run(rules, lines):
+        for line in lines:
+            rules[line.kind].pattern()
+"""
+PATH = ("].pattern()", "self.compiled = re", COMPILER)
+
+
+def test_a_pattern_that_is_kept_behind_a_test_is_no_fault() -> None:
+    assert causes(CLEAN, PATH) == {}
+
+
+def test_a_test_that_never_spares_the_compiling_is_told_by_the_counts() -> None:
+    counted = {("].pattern()", "def pattern"): 1000, ("self.compiled = re", "compile"): 1000}
+    assert causes(CLEAN, PATH, calls=counted) == {"Rule.pattern": "regex-recompile"}
+
+
+def test_few_compilings_among_many_calls_are_kept() -> None:
+    counted = {("].pattern()", "def pattern"): 1000, ("self.compiled = re", "compile"): 9}
+    assert causes(CLEAN, PATH, calls=counted) == {}

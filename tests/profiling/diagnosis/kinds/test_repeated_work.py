@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from dataclasses import replace
+from textwrap import dedent
+
+from perfwright.profiling.diagnosis.examples import example, frame_of
+from perfwright.profiling.model import Call, Function
+from tests.profiling.diagnosis.kinds.claims import causes, culprits, kinds_in
 
 RULE = "repeated_work"
 
@@ -33,19 +38,6 @@ def test_what_an_inner_loop_asks_in_each_turn_of_the_outer_is_found() -> None:
     """
     path = ("text.score +=", "return sum")
     assert culprits(RULE, text, path) == ["rank"]
-
-
-def test_work_that_does_not_depend_on_the_arguments_is_found() -> None:
-    text = """
-        TABLE = load()
-        def price(item):
-            known = {row.key: row.price for row in TABLE}
-            return known[item]
-        def run(items):
-            for item in items:
-                price(item)
-    """
-    assert culprits(RULE, text, ("        price(item)", "known = {row")) == ["price"]
 
 
 def test_drawing_lots_is_not_repeated_work() -> None:
@@ -83,3 +75,83 @@ def test_what_changes_state_is_not_repeated_work() -> None:
                 now = game.step(dt)
     """
     assert culprits(RULE, text, ("now = game.step", "self.time += dt")) == []
+
+
+def test_polling_in_a_loop_asks_something_that_changes() -> None:
+    text = """
+        import requests
+        def wait(url):
+            while not requests.get(url).ok:
+                pass
+    """
+    answer = ("site-packages/requests/api.py", "get")
+    assert causes(text, ("requests.get", answer), state="waiting") == {}
+    assert causes(text, ("requests.get", answer)) == {"wait": "repeated-work"}
+
+
+def test_a_fresh_copy_for_each_turn_to_change_is_needed() -> None:
+    text = """
+        def table(size):
+            return [[0] * size for _ in range(size)]
+        def plays(games, size):
+            for game in games:
+                board = table(size)
+                board[0] = game
+                yield board
+    """
+    assert causes(text, ("board = table", "return [[0]")) == {}
+
+
+def test_the_same_expression_written_twice_is_computed_twice() -> None:
+    text = """
+        def total(order):
+            return sum(line.net for line in order.lines)
+        def label(order):
+            return total(order) if total(order) > 9 else 0
+        def other(order, last):
+            return total(order) if total(last) > 9 else 0
+    """
+    assert causes(text, ("if total(order) >", "return sum"))["label"] == "repeated-work"
+    assert "other" not in causes(text, ("if total(last) >", "return sum"))
+
+
+def test_the_same_call_in_two_branches_is_made_once() -> None:
+    text = """
+        def total(order):
+            return sum(line.net for line in order.lines)
+        def label(order):
+            if order.big:
+                return total(order)
+            else:
+                return 1 + total(order)
+        def short(order):
+            return total(order) if order.big else 2 + total(order)
+    """
+    paths = ((where, "return sum") for where in ("1 + total", "return total(order) if"))
+    assert causes(text, *paths) == {}
+
+
+def test_what_a_quick_call_returns_is_not_blamed_for_the_line() -> None:
+    text = """
+        import math
+        def norm(rows, base):
+            for row in rows:
+                yield weigh(row, math.gamma(base))
+    """
+    profile = example(text, ("yield weigh",))
+    norm = frame_of(dedent(text), "def norm").function
+
+    def counted(gamma_s: float) -> dict[str, str]:
+        gamma = Function("~", 0, "<built-in method math.gamma>")
+        return kinds_in(
+            replace(
+                profile,
+                calls=(
+                    Call(caller=None, callee=norm, count=1, self_s=1.0, cumulative_s=1.0),
+                    Call(caller=norm, callee=gamma, count=9, self_s=gamma_s, cumulative_s=gamma_s),
+                ),
+            )
+        )
+
+    assert counted(0.9) == {"norm": "repeated-work"}
+    assert counted(0.01) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "small_io"
 
@@ -35,3 +35,23 @@ def test_writing_to_memory_is_no_io() -> None:
 def test_reading_a_file_at_once_is_no_fault() -> None:
     text = "def load(path):\n    return path.read_text()\n"
     assert culprits(RULE, text, ("path.read_text",)) == []
+
+
+def test_a_loop_over_the_lines_of_a_file_of_each_turn_is_its_reading() -> None:
+    text = """
+        def count(paths):
+            for path in paths:
+                with open(path) as source:
+                    for line in source:
+                        yield line
+    """
+    assert causes(text, ("for line in source",)) == {"count": "small-io"}
+
+
+def test_an_attribute_of_a_dict_that_is_called_like_a_file_is_none() -> None:
+    text = """
+        def names(table: dict, keys):
+            for key in keys:
+                yield table.read(key)
+    """
+    assert causes(text, ("yield table.read",)) == {}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from dataclasses import replace
+from textwrap import dedent
+
+from perfwright.profiling.diagnosis.examples import example, frame_of
+from perfwright.profiling.model import Arguments
+from tests.profiling.diagnosis.kinds.claims import causes, culprits, kinds_in
 
 RULE = "sort_in_loop"
 
@@ -29,6 +34,53 @@ def test_sorting_the_same_list_in_each_turn_is_found() -> None:
     assert culprits(RULE, text, ("yield sorted",)) == ["ranks"]
 
 
+def test_each_object_may_sort_what_it_keeps_once() -> None:
+    text = """
+        class Board:
+            def best(self):
+                return sorted(self.scores)[:9]
+        def run(boards):
+            for board in boards:
+                show(board.best())
+    """
+    profile = example(text, ("show(board", "return sorted"))
+    best = frame_of(dedent(text), "def best").function
+    looks = Arguments(function=best, looks=100, distinct=100, by_value=False, each=(("self", 100),))
+    assert kinds_in(profile) == {"Board.best": "sort-in-loop"}
+    assert kinds_in(replace(profile, arguments=(looks,))) == {}
+
+
 def test_sorting_once_is_no_fault() -> None:
     text = "def tidy(rows):\n    return sorted(rows)\n"
     assert culprits(RULE, text, ("return sorted",)) == []
+
+
+def test_sorting_again_to_measure_it_is_no_fault() -> None:
+    text = """
+        def time(rows):
+            for _ in range(100):
+                sorted(rows)
+    """
+    assert causes(text, ("    sorted(rows)",)) == {}
+
+
+def test_sorting_what_is_passed_in_at_each_call_is_judged_by_what_was_seen() -> None:
+    text = """
+        def ranks(scores):
+            return sorted(scores)
+        def run(rows):
+            for row in rows:
+                show(ranks(row.scores))
+    """
+    profile = example(text, ("show(ranks", "return sorted"))
+    function = frame_of(dedent(text), "def ranks").function
+
+    def seen(distinct: int) -> dict[str, str]:
+        looks = Arguments(
+            function=function, looks=100, distinct=distinct, by_value=False,
+            each=(("scores", distinct),),
+        )  # fmt: skip
+        return kinds_in(replace(profile, arguments=(looks,)))
+
+    assert seen(2) == {"ranks": "sort-in-loop"}
+    assert seen(100) == {}

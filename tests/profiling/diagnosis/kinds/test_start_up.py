@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "start_up"
 
@@ -27,3 +27,13 @@ def test_a_small_part_of_a_long_run_is_no_fault() -> None:
     """
     work = [("return sorted",)] * 20
     assert culprits(RULE, text, ("import driver", FIND), *work) == []
+
+
+def test_who_imports_in_a_function_is_blamed_for_a_library() -> None:
+    text = """
+        def main():
+            import pandas
+            work()
+    """
+    path = ("import pandas", FIND, ("site-packages/pandas/core.py", "<module>"))
+    assert causes(text, path) == {"main": "start-up"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import culprits
+import pytest
+
+from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "temp_copies"
 
@@ -32,3 +34,48 @@ def test_merging_a_dict_into_a_new_one_in_a_loop_is_found() -> None:
 def test_one_copy_is_no_fault() -> None:
     text = "def read(rows):\n    return list(rows)\n"
     assert culprits(RULE, text, ("return list",)) == []
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "list(rows)",
+        "rows.copy()",
+        "rows[1:]",
+        "[*rows, one]",
+        "{**rows}",
+        "tuple(rows)",
+        "one.union([move])",
+    ],
+)
+def test_each_way_to_copy_is_known(copy: str) -> None:
+    text = f"""
+        def states(moves, rows, one):
+            for move in moves:
+                state = {copy}
+                yield state, move
+    """
+    assert causes(text, ("state =",)) == {"states": "temp-copies"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "rows[1]",
+        "rows[:9]",
+        "rows[2:4]",
+        "rows[-9:]",
+        "bytearray(size)",
+        "name[1:]",
+        "a + b",
+        "[one, two]",
+    ],
+)
+def test_what_copies_no_collection_is_left_alone(value: str) -> None:
+    text = f"""
+        def states(moves, rows, size, name: str, a, b, one, two):
+            for move in moves:
+                state = {value}
+                yield state, move
+    """
+    assert causes(text, ("state =",)) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
@@ -22,43 +23,67 @@ LONG_S = 0.05  # asyncio's own debug mode warns from 0.1 s
 HEAVY = {"pbkdf2_hmac", "scrypt", "hashpw", "checkpw", "compress", "decompress"}
 
 
+@dataclass(slots=True)
+class _Watched:
+    """What a look from another thread saw of one function on the loop."""
+
+    line: int
+    standing_s: float = 0.0
+    computing_s: float = 0.0
+    longest_s: float = 0.0
+
+
 def find(run: Run) -> Iterator[Claim]:
     """Yield own functions that stood still, or computed long, within a turn of an event loop."""
+    if not run.total_s:
+        return
     still: dict[Function, set[int]] = defaultdict(set)
     for number, sample in enumerate(run.samples):
         if sample.state in {"waiting", "idle"} and _is_on_loop(sample):
             still[sample.steps[sample.near].function].add(number)
     watched = _watched(run)
     for function in {**still, **watched}:
+        place, seen = run.ensure(function), watched.get(function, _Watched(0))
         samples = frozenset(still.get(function, ()))
-        standing_s, computing_s, longest_s, line = watched.get(function, (0.0, 0.0, 0.0, 0))
-        waited_s = max(run.seconds(samples), standing_s)
-        place = run.ensure(function)
-        if waited_s >= MIN_SHARE * run.total_s:
-            yield Claim(
-                function=function,
-                kind=BottleneckKind.BLOCKING_IN_ASYNC,
-                evidence=f"{100 * waited_s / run.total_s:.0f} % of the time: a call here blocks, "
-                f"up to {max(longest_s, 0.001):.3f} s, and no other task of the loop can run",
-                confidence=0.9,
-                samples=samples,
-                share=waited_s / run.total_s,
-                lines=place.hottest(samples) or (line,),
-            )
-        elif computing_s >= MIN_SHARE * run.total_s and (
-            longest_s >= LONG_S
-            or _is_heavy(place, line)
-            or (longest_s >= SHORT_S and computing_s >= 0.5 * run.total_s)
-        ):
-            yield Claim(
-                function=function,
-                kind=BottleneckKind.BLOCKING_IN_ASYNC,
-                evidence=f"computes for up to {longest_s:.3f} s while no other task can run",
-                confidence=0.7 if _is_heavy(place, line) else 0.5,
-                samples=place.charged,
-                share=computing_s / run.total_s,
-                lines=(line,),
-            )
+        if max(run.seconds(samples), seen.standing_s) >= MIN_SHARE * run.total_s:
+            yield _standing(place, seen, samples=samples)
+        elif _computes_too_long(place, seen):
+            yield _computing(place, seen)
+
+
+def _standing(place: Place, seen: _Watched, *, samples: frozenset[int]) -> Claim:
+    share = max(place.run.seconds(samples), seen.standing_s) / place.run.total_s
+    return Claim(
+        function=place.function,
+        kind=BottleneckKind.BLOCKING_IN_ASYNC,
+        evidence=f"{100 * share:.0f} % of the time: a call here blocks, "
+        f"up to {max(seen.longest_s, 0.001):.3f} s, and no other task of the loop can run",
+        confidence=0.9,
+        samples=samples,
+        share=share,
+        lines=place.hottest(samples) or (seen.line,),
+    )
+
+
+def _computes_too_long(place: Place, seen: _Watched) -> bool:
+    whole_s = place.run.total_s
+    return seen.computing_s >= MIN_SHARE * whole_s and (
+        seen.longest_s >= LONG_S
+        or _is_heavy(place, seen.line)
+        or (seen.longest_s >= SHORT_S and seen.computing_s >= 0.5 * whole_s)
+    )
+
+
+def _computing(place: Place, seen: _Watched) -> Claim:
+    return Claim(
+        function=place.function,
+        kind=BottleneckKind.BLOCKING_IN_ASYNC,
+        evidence=f"computes for up to {seen.longest_s:.3f} s while no other task can run",
+        confidence=0.7 if _is_heavy(place, seen.line) else 0.5,
+        samples=place.charged,
+        share=seen.computing_s / place.run.total_s,
+        lines=(seen.line,),
+    )
 
 
 def _is_heavy(place: Place, line: int) -> bool:
@@ -79,20 +104,18 @@ def _is_on_loop(sample: Sample) -> bool:
     return bool(loops) and loops[-1] < sample.near
 
 
-def _watched(run: Run) -> dict[Function, tuple[float, float, float, int]]:
-    """Seconds standing still, seconds computing, longest and line, by own function."""
-    found: dict[Function, tuple[float, float, float, int]] = {}
+def _watched(run: Run) -> dict[Function, _Watched]:
+    found: dict[Function, _Watched] = {}
     for block in run.profile.asyncio.blocks if run.profile.asyncio else ():
         nearest = run.nearest_own(block.frames)
         if nearest is None:
             continue
-        function, line = nearest
-        still, computing, longest, first = found.get(function, (0.0, 0.0, 0.0, line))
+        seen = found.setdefault(nearest[0], _Watched(nearest[1]))
         if block.on_cpu_ratio < 0.5:
-            still += block.total_s
+            seen.standing_s += block.total_s
         else:
-            computing += block.total_s
-        found[function] = (still, computing, max(longest, block.longest_s), first)
+            seen.computing_s += block.total_s
+        seen.longest_s = max(seen.longest_s, block.longest_s)
     return found
 
 

@@ -16,6 +16,7 @@ from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.samples import simple
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import callee, method, text
+from perfwright.profiling.diagnosis.traversal import element_names
 from perfwright.profiling.model import Function
 
 ROUND_TRIPS = {
@@ -39,21 +40,8 @@ def find(run: Run) -> Iterator[Claim]:
             )
     for place, source in readable(run):
         yield from _by_hand(place, source)
-        yield from _in_two_steps(place, source)
         yield from _by_levels(place, source)
-        for node in source.nodes:
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call):
-                outer, inner = callee(node, of=source), callee(node.args[0], of=source)
-                found = place.charged_on(node)
-                if ROUND_TRIPS.get(outer) == inner and matters(place, found):
-                    yield claim(
-                        place,
-                        BottleneckKind.DEEPCOPY,
-                        samples=found,
-                        confidence=0.75,
-                        evidence=f"{outer}({inner}(...)) copies by writing all out and reading it",
-                        nodes=[node],
-                    )
+        yield from _round_trips(place, source)
 
 
 def _by_hand(place: Place, source: FunctionSource) -> Iterator[Claim]:
@@ -100,15 +88,7 @@ def _copies_element(node: ast.Call, source: FunctionSource) -> bool:
         case _:
             return False
     loops = source.loops_around(node)
-    elements = {
-        n.id
-        for loop in loops
-        for part in ast.walk(loop)
-        if isinstance(part, ast.For | ast.comprehension)
-        for n in ast.walk(part.target)
-        if isinstance(n, ast.Name)
-    }
-    return len(loops) >= 2 and copied in elements
+    return len(loops) >= 2 and copied in element_names(loops)
 
 
 def _rebuilds(node: ast.Call, source: FunctionSource) -> bool:
@@ -150,32 +130,33 @@ def _makes_its_class(leaf: ast.Call, source: FunctionSource) -> bool:
     return made in {owner, "type(self)", "self.__class__", "cls"}
 
 
-def _in_two_steps(place: Place, source: FunctionSource) -> Iterator[Claim]:
-    """`text = json.dumps(x)` and later `json.loads(text)`."""
+def _round_trips(place: Place, source: FunctionSource) -> Iterator[Claim]:
+    """`json.loads(json.dumps(x))`, also where what is dumped gets a name first."""
     dumped = {
-        target.id: callee(node.value, of=source)
+        target.id: node.value
         for node in source.nodes
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     for node in source.nodes:
-        match node:
-            case ast.Call(args=[ast.Name(id=name), *_]):
-                outer = callee(node, of=source)
-            case _:
-                continue
-        if outer in ROUND_TRIPS and dumped.get(name) == ROUND_TRIPS[outer]:
-            found = place.charged
-            if matters(place, found):
-                yield claim(
-                    place,
-                    BottleneckKind.DEEPCOPY,
-                    samples=found,
-                    confidence=0.75,
-                    evidence=f"{outer} of what {ROUND_TRIPS[outer]} made copies by writing all out",
-                    nodes=[node],
-                )
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        what = node.args[0]
+        source_of = dumped.get(what.id) if isinstance(what, ast.Name) else what
+        load, dump = callee(node, of=source), ROUND_TRIPS.get(callee(node, of=source))
+        if dump is None or not isinstance(source_of, ast.Call):
+            continue
+        samples = place.charged_on(node) if source_of is what else place.charged
+        if callee(source_of, of=source) == dump and matters(place, samples):
+            yield claim(
+                place,
+                BottleneckKind.DEEPCOPY,
+                samples=samples,
+                confidence=0.75,
+                evidence=f"{load} of what {dump} made copies by writing all out and reading it",
+                nodes=[node],
+            )
 
 
 def _below_deepcopy(run: Run) -> dict[Function, set[int]]:

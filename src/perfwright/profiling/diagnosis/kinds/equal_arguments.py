@@ -9,17 +9,17 @@ from dataclasses import replace
 from perfwright.profiling.arguments import MAX_KEYS
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
-from perfwright.profiling.diagnosis.evidence import claim, is_rehearsal, matters, readable
+from perfwright.profiling.diagnosis.evidence import claim, matters, readable
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.purity import MAKERS, is_cached, is_pure
-from perfwright.profiling.diagnosis.run import MODULE, Run
+from perfwright.profiling.diagnosis.run import MIN_OCCASIONS, MODULE, Run
 from perfwright.profiling.diagnosis.samples import Sample, simple
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import method
+from perfwright.profiling.diagnosis.traversal import is_rehearsal
 from perfwright.profiling.model import Arguments, Function, Profile
 
-MIN_OCCASIONS = 8  # calls whose arguments were looked at
 MAX_DISTINCT = 0.5  # of these occasions
 MIN_VARYING = 0.4  # of the time must come from callers that are given something else each time
 
@@ -36,7 +36,7 @@ def _equal_arguments(place: Place, source: FunctionSource) -> Iterator[Claim]:
     seen = place.run.arguments.get(place.function)
     if seen is None or not place.calls or not matters(place, place.passed, part=0.0):
         return
-    occasions = min(seen.looks, place.calls)
+    occasions = place.run.occasions(place.function)
     if occasions < MIN_OCCASIONS or seen.distinct > MAX_DISTINCT * occasions:
         return
     if source.node.name in MAKERS and not source.parameters:
@@ -78,7 +78,7 @@ def _varies(run: Run, caller: Function, *, samples: frozenset[int], ratio: float
     seen, calls = run.arguments.get(caller), run.called.get(caller, 0)
     if seen is None or calls == 1 or seen.distinct >= MAX_KEYS:
         return True
-    theirs = seen.distinct / max(1, min(seen.looks, calls))
+    theirs = seen.distinct / max(1, run.occasions(caller))
     return theirs >= 0.5 and theirs >= 2 * ratio
 
 
@@ -106,7 +106,7 @@ def _called_as(place: Place) -> str:
 
 
 def _returns_nothing(source: FunctionSource) -> bool:
-    return source.node.name not in {"__init__", "__new__", "__post_init__"} and not any(
+    return source.node.name not in MAKERS and not any(
         isinstance(node, ast.Return) and node.value is not None for node in source.nodes
     )
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
-from perfwright.profiling.diagnosis.evidence import claim, is_repeated, matters, readable
+from perfwright.profiling.diagnosis.evidence import (
+    claim,
+    is_repeated,
+    matters,
+    percent,
+    readable,
+)
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
@@ -16,35 +22,40 @@ TRACEBACKS = ("traceback.py", "linecache.py")
 
 
 def find(run: Run) -> Iterator[Claim]:
-    """Yield `try` statements whose handlers ran often."""
+    """Yield `try` statements whose handlers ran often, and who formats tracebacks."""
     for place, source in readable(run):
         for node in source.nodes:
-            if not isinstance(node, ast.Try) or not node.handlers or not is_repeated(place, node):
-                continue
-            handled = _handled(place, node)
-            # A handler's line is only reached when something was raised; raising and unwinding
-            # are charged to the lines of the body.
-            if not matters(place, handled, part=0.12):
-                continue
-            samples = handled | place.passed_on(*node.body)
-            yield claim(
-                place,
-                BottleneckKind.EXCEPTION_HEAVY,
-                samples=samples,
-                confidence=0.75,
-                evidence="exceptions raised and caught in a loop, "
-                f"{100 * run.share(handled):.0f} % in the handlers alone",
-                nodes=[node.handlers[0]],
-            )
-        tracing = frozenset[int]().union(*(place.with_foreign(file) for file in TRACEBACKS))
-        if matters(place, tracing):
-            yield claim(
-                place,
-                BottleneckKind.EXCEPTION_HEAVY,
-                samples=tracing,
-                confidence=0.8,
-                evidence="tracebacks are formatted, which reads source files",
-            )
+            if isinstance(node, ast.Try) and node.handlers and is_repeated(place, node):
+                yield from _caught(place, node)
+        yield from _formatted(place)
+
+
+def _caught(place: Place, node: ast.Try) -> Iterator[Claim]:
+    # A handler's line is only reached when something was raised; raising and unwinding are
+    # charged to the lines of the body.
+    handled = _handled(place, node)
+    if matters(place, handled, part=0.12):
+        yield claim(
+            place,
+            BottleneckKind.EXCEPTION_HEAVY,
+            samples=handled | place.passed_on(*node.body),
+            confidence=0.75,
+            evidence=f"exceptions raised and caught in a loop, {percent(place, handled)} in the "
+            "handlers alone",
+            nodes=[node.handlers[0]],
+        )
+
+
+def _formatted(place: Place) -> Iterator[Claim]:
+    tracing = frozenset[int]().union(*(place.with_foreign(file) for file in TRACEBACKS))
+    if matters(place, tracing):
+        yield claim(
+            place,
+            BottleneckKind.EXCEPTION_HEAVY,
+            samples=tracing,
+            confidence=0.8,
+            evidence="tracebacks are formatted, which reads source files",
+        )
 
 
 def _handled(place: Place, node: ast.Try) -> frozenset[int]:

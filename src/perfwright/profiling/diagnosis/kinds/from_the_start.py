@@ -13,6 +13,7 @@ from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import (
+    TAKERS,
     changes,
     dotted,
     paths,
@@ -20,9 +21,7 @@ from perfwright.profiling.diagnosis.syntax import (
     touches,
     turn_nodes,
 )
-
-TAKERS = {"pop", "popitem", "remove", "discard", "popleft"}
-PASSES = {"sum", "min", "max", "any", "all", "set", "sorted"}
+from perfwright.profiling.diagnosis.traversal import PASSES
 
 
 def find(run: Run) -> Iterator[Claim]:

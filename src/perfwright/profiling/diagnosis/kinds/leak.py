@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
@@ -28,6 +29,18 @@ GREW = 0.75
 MIN_HELD = 1 << 18  # of one line at the end of a short run
 
 
+@dataclass(slots=True)
+class _Suspect:
+    """A function that keeps things, with all that it was seen to keep."""
+
+    function: Function
+    why: str
+    leak: Leak
+    """The first of what it keeps."""
+    size_bytes: int = 0
+    certainty: float = 0.0
+
+
 def find(run: Run) -> Iterator[Claim]:
     """Yield the functions that put what grew throughout the run into something that stays."""
     memory = run.profile.memory
@@ -35,32 +48,36 @@ def find(run: Run) -> Iterator[Claim]:
         return
     grown = sum(a.size_bytes for a in memory.growth) or memory.end_bytes - memory.start_bytes
     grown = max(grown, 1)
-    keepers: dict[Function, tuple[int, float, Leak, str]] = {}
+    for suspect in _suspects(run, memory):
+        size = suspect.size_bytes
+        if size >= max(MIN_BYTES, 0.1 * grown) and not _is_filled_once(run, suspect.function):
+            yield _claim(suspect, grown=grown)
+
+
+def _suspects(run: Run, memory: Memory) -> Iterable[_Suspect]:
+    found: dict[Function, _Suspect] = {}
     for leak in memory.leaks or _held_at_end(memory):
-        found = _keeper(run, leak)
-        if found is None:
-            continue
-        function, why, certainty = found
-        size, best, first, reason = keepers.get(function, (0, 0.0, leak, why))
-        keepers[function] = (
-            size + leak.growth_bytes,
-            max(best, certainty * max(leak.confidence, 0.5)),
-            first,
-            reason,
-        )
-    for function, (size, certainty, leak, why) in keepers.items():
-        if size < MIN_BYTES or size < 0.1 * grown or _is_filled_once(run, function):
-            continue
-        yield Claim(
-            function=function,
-            kind=BottleneckKind.LEAK,
-            evidence=f"{size / 2**20:.1f} MB more from snapshot to snapshot, {why}"
-            + (f", held by {leak.owner}" if leak.owner else ""),
-            confidence=certainty,
-            share=min(1.0, size / grown) * size / (size + HALF_BYTES),
-            lines=(leak.frame.line,),
-            memory_bytes=size,
-        )
+        kept = _keeper(run, leak)
+        if kept is not None:
+            function, why, certainty = kept
+            suspect = found.setdefault(function, _Suspect(function, why, leak))
+            suspect.size_bytes += leak.growth_bytes
+            suspect.certainty = max(suspect.certainty, certainty * max(leak.confidence, 0.5))
+    return found.values()
+
+
+def _claim(suspect: _Suspect, *, grown: int) -> Claim:
+    size, leak = suspect.size_bytes, suspect.leak
+    held = f", held by {leak.owner}" if leak.owner else ""
+    return Claim(
+        function=suspect.function,
+        kind=BottleneckKind.LEAK,
+        evidence=f"{size / 2**20:.1f} MB more from snapshot to snapshot, {suspect.why}{held}",
+        confidence=suspect.certainty,
+        share=min(1.0, size / grown) * size / (size + HALF_BYTES),
+        lines=(leak.frame.line,),
+        memory_bytes=size,
+    )
 
 
 def _held_at_end(memory: Memory) -> Iterator[Leak]:

@@ -19,7 +19,11 @@ from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import paths, text
+from perfwright.profiling.diagnosis.syntax import (
+    heads,
+    names_in,
+    text,
+)
 
 SCANNED = {"list", "tuple"}
 HASHED = {"set", "dict", "str", "bytes", "number", "deque"}
@@ -89,23 +93,8 @@ def _search(place: Place, source: FunctionSource, *, loop: ast.For) -> Iterator[
 
 def _probing(place: Place, source: FunctionSource, *, loop: ast.While) -> Iterator[Claim]:
     """`while i in used: i += 1`, from the same beginning at each call or turn."""
-    counters = {
-        node.target.id
-        for node in loop.body
-        if isinstance(node, ast.AugAssign)
-        and isinstance(node.target, ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    fixed = {
-        target.id
-        for node in source.nodes
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    asked = {n.id for n in ast.walk(loop.test) if isinstance(n, ast.Name)}
     looks_up = any(isinstance(n, ast.In | ast.Subscript | ast.Call) for n in ast.walk(loop.test))
-    if len(loop.body) != len(counters) or not counters & fixed & asked or not looks_up:
+    if not looks_up or not _only_counts_up(loop, source):
         return
     samples = place.landed_on(loop)
     if is_repeated(place, loop) and matters(place, samples, part=0.4):
@@ -117,6 +106,28 @@ def _probing(place: Place, source: FunctionSource, *, loop: ast.While) -> Iterat
             evidence=f"`while {text(loop.test)}` tries one after the other from the beginning",
             nodes=[loop],
         )
+
+
+def _only_counts_up(loop: ast.While, source: FunctionSource) -> bool:
+    """Whether the body moves counters and does no more, one of them from a constant."""
+    counters = [
+        node.target.id
+        for node in loop.body
+        if isinstance(node, ast.AugAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Constant)
+    ]
+    begun = (
+        target
+        for node in source.nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+    )
+    asked = names_in(loop.test)
+    return len(loop.body) == len(counters) and any(
+        isinstance(target, ast.Name) and target.id in counters and target.id in asked
+        for target in begun
+    )
 
 
 def _filter(
@@ -156,14 +167,14 @@ def _is_search(loop: ast.For) -> bool:
 
 
 def _is_equality(node: ast.AST, target: ast.expr) -> bool:
-    names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+    names = names_in(target)
     for part in ast.walk(node):
         if isinstance(part, ast.Compare) and any(
             isinstance(op, ast.Eq | ast.Is | ast.In | ast.LtE | ast.Lt | ast.GtE | ast.Gt)
             for op in part.ops
         ):
             sides = [part.left, *part.comparators]
-            of_item = [any(p.partition(".")[0] in names for p in paths(s)) for s in sides]
+            of_item = [bool(heads(side) & names) for side in sides]
             if any(of_item) and not all(of_item):
                 return True
     return False

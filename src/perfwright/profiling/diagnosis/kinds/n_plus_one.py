@@ -12,7 +12,11 @@ from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import callee, text
+from perfwright.profiling.diagnosis.syntax import (
+    callee,
+    names_in,
+    text,
+)
 
 QUERIES = {"execute", "fetchrow", "fetchval", "scalar", "scalars", "query_one", "fetch_one"}
 FETCHES = {"fetchone", "fetchall", "fetchmany"}
@@ -75,12 +79,11 @@ def _readers(source: FunctionSource, queries: list[ast.Call]) -> Iterator[ast.AS
     names = set[str]()
     for node in source.nodes:
         if isinstance(node, ast.Assign) and any(id(n) in inside for n in ast.walk(node.value)):
-            names |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            names |= names_in(*node.targets)
     for node in source.nodes:
         over = node.iter if isinstance(node, ast.For | ast.comprehension) else None
-        if over is not None and {n.id for n in ast.walk(over) if isinstance(n, ast.Name)} & names:
-            whole = source.module.parents[node] if isinstance(node, ast.comprehension) else node
-            yield whole
+        if over is not None and names_in(over) & names:
+            yield source.module.parents[node] if isinstance(node, ast.comprehension) else node
 
 
 def _serves(run: Run, samples: frozenset[int]) -> bool:
@@ -96,7 +99,7 @@ def _is_per_element(source: FunctionSource, node: ast.AST) -> bool:
 def _called_in_loop(
     run: Run, place: Place, *, samples: frozenset[int], nodes: list[ast.Call]
 ) -> Iterator[Claim]:
-    """The function that loops, up to three calls further out; and, less so, the one that asks."""
+    """The function that loops, some calls further out; and, less so, the one that asks."""
     looping: dict[Place, set[int]] = {}
     for number in samples:
         steps = [s for s in run.samples[number].steps if s.own]

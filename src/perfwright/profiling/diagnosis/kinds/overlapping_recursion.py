@@ -10,7 +10,6 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import (
     claim,
     is_called_often,
-    is_rehearsal,
     matters,
     readable,
 )
@@ -20,6 +19,7 @@ from perfwright.profiling.diagnosis.purity import is_cached, is_pure
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import dotted, method, paths
+from perfwright.profiling.diagnosis.traversal import is_rehearsal
 
 UPWARD = {"parent", "base", "owner", "outer", "enclosing", "container", "prev", "previous", "up",
           "super", "root"}  # fmt: skip

@@ -17,6 +17,7 @@ from perfwright.profiling.diagnosis.evidence import (
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import callee, text
 
 LIBRARIES = (
@@ -29,7 +30,6 @@ LIBRARIES = (
 )
 METADATA = ("importlib/metadata/__init__.py", "importlib/resources/")
 BUILTINS = {"getattr", "hasattr", "setattr", "dir", "vars", "isinstance", "issubclass", "type"}
-CALLS_PER_LINE = 2
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -44,23 +44,28 @@ def find(run: Run) -> Iterator[Claim]:
                 confidence=0.8,
                 evidence=f"{_library(place, below)} works out what a type is made of at each call",
             )
-            continue
-        nodes = [
-            node
-            for node in source.nodes
-            if isinstance(node, ast.Call) and callee(node, of=source) in BUILTINS
-        ]
-        dynamic = [node for node in nodes if _is_dynamic(node)]
-        samples = place.landed_on(*(node for node in nodes if is_repeated(place, node)))
-        if dynamic and matters(place, samples, part=0.5):
-            yield claim(
-                place,
-                BottleneckKind.REFLECTION,
-                samples=samples,
-                confidence=0.65,
-                evidence=f"`{text(dynamic[0])}` looks names up at run time in a loop",
-                nodes=dynamic[:3],
-            )
+        else:
+            yield from _looked_up(place, source)
+
+
+def _looked_up(place: Place, source: FunctionSource) -> Iterator[Claim]:
+    """Attributes by names that are not in the text, again and again."""
+    nodes = [
+        node
+        for node in source.nodes
+        if isinstance(node, ast.Call) and callee(node, of=source) in BUILTINS
+    ]
+    dynamic = [node for node in nodes if _is_dynamic(node)]
+    samples = place.landed_on(*(node for node in nodes if is_repeated(place, node)))
+    if dynamic and matters(place, samples, part=0.5):
+        yield claim(
+            place,
+            BottleneckKind.REFLECTION,
+            samples=samples,
+            confidence=0.65,
+            evidence=f"`{text(dynamic[0])}` looks names up at run time in a loop",
+            nodes=dynamic[:3],
+        )
 
 
 def _library(place: Place, samples: frozenset[int]) -> str:

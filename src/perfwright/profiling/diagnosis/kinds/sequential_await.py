@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
-from perfwright.profiling.diagnosis.evidence import MIN_SHARE, is_rehearsal
+from perfwright.profiling.diagnosis.evidence import MIN_SHARE
 from perfwright.profiling.diagnosis.examples import FILE, example
 from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.samples import simple
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import (
     callee,
     changes,
+    heads,
     method,
+    names_in,
     paths,
     touches,
     turn_nodes,
 )
+from perfwright.profiling.diagnosis.traversal import is_rehearsal
 from perfwright.profiling.model import Async, AwaitSequence, AwaitStep, Function
 
 STANDING_BY = {
     "Queue.get", "Queue.put", "Queue.join", "Lock.acquire", "Event.wait", "Condition.wait",
     "Semaphore.acquire", "Barrier.wait", "StreamReader.read", "StreamReader.readline",
 }  # fmt: skip
+DRIVER = 0.6  # of the certainty where what is awaited in turn waits in turn itself
 TOGETHER = {"gather", "wait", "as_completed", "TaskGroup", "join", "acquire", "timeout"}
 
 
@@ -37,7 +43,7 @@ def find(run: Run) -> Iterator[Claim]:
             claim.function not in found or found[claim.function].share < claim.share  # type: ignore[operator]
         ):
             found[claim.function] = claim
-    names = {function.name.rpartition(".")[2]: function for function in found}
+    names = {simple(function): function for function in found}
     for function, claim in found.items():
         inner = {
             names[step.awaited.rpartition(".")[2]]
@@ -47,17 +53,7 @@ def find(run: Run) -> Iterator[Claim]:
             if step.awaited.rpartition(".")[2] in names
         } - {function}
         # A driver that serves one request after the other is no fault while each request has one.
-        if not inner:
-            yield claim
-        else:
-            yield Claim(
-                function=claim.function,
-                kind=claim.kind,
-                evidence=claim.evidence,
-                confidence=0.6 * claim.confidence,
-                share=claim.share,
-                lines=claim.lines,
-            )
+        yield replace(claim, confidence=DRIVER * claim.confidence) if inner else claim
 
 
 def _sequences(run: Run) -> Sequence[AwaitSequence]:
@@ -79,9 +75,7 @@ def _judge(run: Run, sequence: AwaitSequence) -> Claim | None:
     if not certainty:
         return None
     chosen_s = sum(step.total_s for step in chosen)
-    longest_s = sum(
-        max(step.total_s / max(step.count, 1) for step in chosen) for _ in range(sequence.calls)
-    )
+    longest_s = sequence.calls * max(step.total_s / max(step.count, 1) for step in chosen)
     saved_s = min(sequence.overlap_s, max(0.0, chosen_s - longest_s))
     open_ratio = min(1.0, sequence.open_s / run.total_s) if run.total_s else 0.0
     share = open_ratio * saved_s / sequence.awaiting_s
@@ -157,8 +151,7 @@ def _turns_are_independent(source: FunctionSource, node: ast.expr) -> bool:
         return False
     if not isinstance(loop, ast.For):
         return True
-    own = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
-    carried = changes(turn_nodes(loop)) - own
+    carried = changes(turn_nodes(loop)) - names_in(loop.target)
     made_here = _made_before(loop, node)
     return not any(touches(path, carried - made_here - {"self"}) for path in paths(node))
 
@@ -172,7 +165,7 @@ def _made_before(loop: ast.For, node: ast.expr) -> set[str]:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names = {t.id for t in targets if isinstance(t, ast.Name)}
-            if not any(p.partition(".")[0] in names for p in paths(statement.value)):
+            if not heads(statement.value) & names:
                 made |= names
     return made
 

@@ -12,13 +12,17 @@ from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import callee, paths, text
+from perfwright.profiling.diagnosis.syntax import (
+    callee,
+    heads,
+    text,
+)
 
 METHODS = {
-    "commit",
-    "fsync","flush", "read", "readline", "write", "read_text", "write_text", "read_bytes",
-           "write_bytes", "open", "send", "sendall", "recv", "stat", "exists", "unlink",
-           "is_file", "is_dir", "touch"}  # fmt: skip
+    "commit", "exists", "flush", "fsync", "is_dir", "is_file", "open", "read", "read_bytes",
+    "read_text", "readline", "recv", "send", "sendall", "stat", "touch", "unlink", "write",
+    "write_bytes", "write_text",
+}  # fmt: skip
 FUNCTIONS = {
     "open", "os.open", "os.read", "os.write", "os.fsync", "os.stat", "os.path.exists",
     "os.path.getsize", "os.path.isfile", "os.path.getmtime", "os.listdir", "io.open", "gzip.open",
@@ -60,7 +64,7 @@ def _read_loops(source: FunctionSource, nodes: list[ast.Call]) -> Iterator[ast.A
     }
     for node in source.nodes:
         over = node.iter if isinstance(node, ast.For | ast.comprehension) else None
-        if over is not None and any(path.partition(".")[0] in opened for path in paths(over)):
+        if over is not None and heads(over) & opened:
             yield over
 
 

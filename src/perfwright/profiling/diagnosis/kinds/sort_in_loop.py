@@ -10,7 +10,6 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import (
     claim,
     is_called_often,
-    is_rehearsal,
     matters,
     readable,
 )
@@ -18,7 +17,13 @@ from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import is_invariant, paths, text
+from perfwright.profiling.diagnosis.syntax import (
+    heads,
+    is_invariant,
+    paths,
+    text,
+)
+from perfwright.profiling.diagnosis.traversal import element_names, is_rehearsal
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -30,8 +35,8 @@ def find(run: Run) -> Iterator[Claim]:
                 continue
             certainty = _is_again(node, what, source=source)
             if not certainty and is_called_often(place):
-                kept = any(p.startswith("self.") or p in source.module.globals for p in paths(what))
-                certainty = 0.8 if kept or _is_given_again(place, what) else 0.0
+                kept = _is_kept(place, source, what=what) or _is_given_again(place, what)
+                certainty = 0.8 if kept else 0.0
             samples = place.passed_on(node)
             if certainty and matters(place, samples):
                 yield claim(
@@ -42,6 +47,15 @@ def find(run: Run) -> Iterator[Claim]:
                     evidence=f"`{text(node)}` sorts everything again each time",
                     nodes=[node],
                 )
+
+
+def _is_kept(place: Place, source: FunctionSource, *, what: ast.expr) -> bool:
+    """Whether a global, or the object, keeps it from call to call."""
+    of_another = place.run.differs(place.function, "self")
+    return any(
+        path in source.module.globals or (path.startswith("self.") and not of_another)
+        for path in paths(what)
+    )
 
 
 def _is_given_again(place: Place, what: ast.expr) -> bool:
@@ -66,16 +80,8 @@ def _is_again(node: ast.AST, what: ast.expr, *, source: FunctionSource) -> float
     in_place = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     if in_place or any(is_invariant(what, loop) for loop in loops):
         return 0.85
-    targets = {
-        n.id
-        for loop in loops
-        for part in ast.walk(loop)
-        if isinstance(part, ast.For | ast.comprehension)
-        for n in ast.walk(part.target)
-        if isinstance(n, ast.Name)
-    }
     # Sorting what belongs to the turn, as `sorted(order.lines)`, happens once for each of them.
-    return 0.0 if any(p.partition(".")[0] in targets for p in paths(what)) else 0.8
+    return 0.0 if heads(what) & element_names(loops) else 0.8
 
 
 _TEXT = """
