@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from textwrap import dedent
 
@@ -11,7 +12,16 @@ from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis import OwnCode, diagnose
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.diagnosis.run import Run, c_name
-from perfwright.profiling.model import Async, Call, Function, LoopBlock, Profile, Stack
+from perfwright.profiling.model import (
+    Async,
+    Call,
+    Function,
+    Leak,
+    LoopBlock,
+    Memory,
+    Profile,
+    Stack,
+)
 
 TEXT = """
     import zlib
@@ -211,3 +221,77 @@ def test_one_kind_on_several_lines_is_one_bottleneck() -> None:
     assert found.kind is BottleneckKind.LINEAR_SCAN
     assert found.score == pytest.approx(85.0)
     assert len(found.lines) == 2
+
+
+def test_an_unknown_cause_says_on_which_line_and_in_which_library_the_time_goes() -> None:
+    text = """
+        def page(template, rows):
+            title = rows[0]
+            return template.render(rows=rows, title=title)
+    """
+    library = ("site-packages/jinja2/environment.py", "Template.render")
+    (found,) = diagnose(example(text, ("template.render", library)))
+    assert found.kind is BottleneckKind.UNKNOWN
+    assert (
+        "nearly all of it on line 4 (`template.render(rows=rows, title=title)`)" in found.evidence
+    )
+    assert "nearly all in `jinja2.Template.render`" in found.evidence
+
+
+def test_time_that_passes_through_a_function_is_not_said_to_be_spent_there() -> None:
+    text = """
+        def work(rows):
+            return rows.go()
+        def main(all_rows):
+            work(all_rows)
+    """
+    profile = example(text, ("work(all_rows)", "rows.go()"))
+    evidence = {each.function.name: each.evidence for each in diagnose(profile)}
+    assert evidence["main"] == "100 % of the time passed in what it calls, nearly all in `work`"
+
+
+def test_callers_are_own_functions_where_there_are_any() -> None:
+    profile = example(TEXT, ("pack(rows)", "zlib.compress(row)"))
+    pack = frame_of(TEXT, "def pack").function
+    main = frame_of(TEXT, "def main").function
+    library = Function("~", 0, "<method 'run' of '_contextvars.Context' objects>")
+    calls = tuple(
+        Call(caller=caller, callee=pack, count=count, self_s=0.0, cumulative_s=0.0)
+        for caller, count in ((library, 1000), (main, 3))
+    )
+    assert diagnose(replace(profile, calls=calls))[0].callers == (main,)
+
+
+def test_a_large_program_is_diagnosed_in_little_time() -> None:
+    """Work per function must not grow with their number: a rule once took a minute for 3,000."""
+    count = 400
+    text = "".join(
+        f"class C{n}:\n    def step{n}(self, rows):\n        self.kept{n} = rows\n"
+        f"        C{(n * 7) % count}().step{(n * 7) % count}(rows)\n"
+        for n in range(count)
+    )
+    stacks = [(f"self.kept{n} = rows",) for n in range(0, count, 8)]
+    leaks = tuple(
+        Leak(
+            frame=frame_of(text, f"self.kept{n} = rows"),
+            growth_bytes=4 << 20,
+            slope_bytes_per_s=1e6,
+            owner="",
+            confidence=0.9,
+        )
+        for n in range(0, count, 40)
+    )
+    memory = Memory(start_bytes=0, end_bytes=40 << 20, peak_bytes=40 << 20, leaks=leaks)
+    profile = example(text, *stacks, memory=memory)
+    calls = 0
+
+    def count_calls(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count_calls)
+    try:
+        diagnose(profile)
+    finally:
+        sys.setprofile(None)
+    assert calls < 1_000 * count

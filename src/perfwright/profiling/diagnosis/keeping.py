@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import MAKERS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import MUTATORS, TAKERS, dotted, method, paths, text
 from perfwright.profiling.model import Function
 
@@ -15,7 +15,6 @@ EMPTIERS = TAKERS | {"clear"}
 PUTTERS = MUTATORS - EMPTIERS - {
     "write", "close", "sort", "reverse", "seek", "send", "set", "subtract",
 }  # fmt: skip
-MAKERS = {"__init__", "__new__", "__post_init__"}
 LISTENERS = ("listener", "handler", "callback", "subscriber", "observer", "hook", "signal", "watch")
 FOR_GOOD = 0.95  # a global, an attribute of a class, a variable of an enclosing function
 LOOKED_UP = 0.9  # of a long-lived object: kept by key or for callbacks, never gone through
@@ -41,29 +40,18 @@ def keeper(run: Run, source: FunctionSource) -> Keeper | None:
 def named_keeper(run: Run, name: str) -> Keeper | None:
     """The function, called most, that puts things into a container of this name."""
     found: list[tuple[int, Keeper]] = []
-    for source in own_functions(run):
+    for source in run.functions:
         for node, target in _puts(source):
             if _is_named(target, name) and _outlives(target, _local_names(source)):
-                function = _function(source)
+                function = source.function
                 certainty = _bound(run, source, target=target, sure=FOR_GOOD)
                 kept = Keeper(function, text(node), certainty)
                 found.append((run.called.get(function, 0), kept))
     return max(found, key=lambda f: (f[0], f[1].function.name), default=(0, None))[1]
 
 
-def own_functions(run: Run) -> Iterator[FunctionSource]:
-    """Every function of the user whose text is known."""
-    for file in run.profile.sources:
-        module = run.module(file) if run.own.owns_file(file) else None
-        yield from module.functions if module else ()
-
-
-def _function(source: FunctionSource) -> Function:
-    return Function(source.module.file, source.first_line, source.name)
-
-
 def _ways(run: Run, source: FunctionSource) -> Iterator[Keeper]:
-    function, local = _function(source), _local_names(source)
+    function, local = source.function, _local_names(source)
     for node, target in _puts(source):
         if isinstance(node, ast.Call) and _is_own_method(run, function, name=method(node)):
             continue  # what it does with it is seen there
@@ -88,8 +76,8 @@ def _is_own_method(run: Run, caller: Function, *, name: str) -> bool:
     return any(
         other.node.name == name
         and other.owner is not None
-        and caller in run.callers.get(_function(other), ())
-        for other in own_functions(run)
+        and caller in run.callers.get(other.function, ())
+        for other in run.functions
     )
 
 
@@ -115,7 +103,7 @@ def _of_object(run: Run, source: FunctionSource, *, target: ast.expr) -> float:
         return LOOKED_UP
     gone_through = any(
         _is_named(over, name)
-        for other in own_functions(run)
+        for other in run.functions
         if other.module is source.module
         for node in other.nodes
         for over in _read_whole(node)
@@ -141,10 +129,10 @@ def _read_whole(node: ast.AST) -> Iterator[ast.expr]:
 def _bound(run: Run, source: FunctionSource, *, target: ast.expr, sure: float) -> float:
     """Less sure where a function that was called takes elements out, or the length is limited."""
     name = _name(target)
-    for other in own_functions(run):
+    for other in run.functions:
         if other.module is not source.module or other.node.name in MAKERS:
             continue
-        if run.profile.calls and not run.called.get(_function(other)):
+        if run.profile.calls and not run.called.get(other.function):
             continue
         if any(_takes(node, name) for node in other.nodes):
             return min(sure, BOUNDED)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import callee, dotted
+from perfwright.profiling.diagnosis.syntax import callee
 
 _BY_CALL = {
     "list": "list",
@@ -125,12 +124,7 @@ def _settle(values: list[ast.expr], *, of: FunctionSource, depth: int) -> str | 
 
 
 def _values_of_name(name: str, function: FunctionSource) -> list[ast.expr]:
-    found = [
-        value
-        for node in function.nodes
-        for target, value in _assignments(node)
-        if isinstance(target, ast.Name) and target.id == name
-    ]
+    found = function.assigned.get(name, [])
     shared = any(isinstance(n, ast.Nonlocal) and name in n.names for n in function.nodes)
     if (found and not shared) or name in function.parameters:
         return found
@@ -141,27 +135,12 @@ def _values_of_name(name: str, function: FunctionSource) -> list[ast.expr]:
     return function.module.globals.get(name, [])
 
 
-def _assignments(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    match node:
-        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-            yield from zip(targets, values, strict=False)
-        case ast.Assign(targets=targets, value=value):
-            yield from ((target, value) for target in targets)
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield target, value
-        case _:
-            pass
-
-
 def _values_of_attribute(attr: str, function: FunctionSource) -> list[ast.expr]:
-    found: list[ast.expr] = []
-    for node in ast.walk(function.owner) if function.owner else ():
-        for target, value in _assignments(node):
-            if _is_self(target, attr):
-                found.append(value)
-            elif _is_field(target, attr):
-                found.append(_default(value))
-    return found
+    attributes = function.attributes
+    return [
+        *attributes.values.get(f"self.{attr}", ()),
+        *(_default(value) for value in attributes.values.get(attr, ())),
+    ]
 
 
 def _default(value: ast.expr) -> ast.expr:
@@ -172,16 +151,11 @@ def _default(value: ast.expr) -> ast.expr:
     return value
 
 
-def _is_self(node: ast.expr, attr: str) -> bool:
-    return dotted(node) == f"self.{attr}"
-
-
-def _is_field(node: ast.expr, attr: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == attr
-
-
 def _annotated(name: str, function: FunctionSource) -> str | None:
     a = function.node.args
+    for gathered, kind in ((a.kwarg, "dict"), (a.vararg, "tuple")):
+        if gathered is not None and gathered.arg == name:
+            return kind
     for arg in (*a.posonlyargs, *a.args, *a.kwonlyargs):
         if arg.arg == name:
             return _from_annotation(arg.annotation)
@@ -189,13 +163,8 @@ def _annotated(name: str, function: FunctionSource) -> str | None:
 
 
 def _annotated_attribute(attr: str, function: FunctionSource) -> str | None:
-    if function.owner is not None:
-        for node in ast.walk(function.owner):
-            if isinstance(node, ast.AnnAssign) and (
-                _is_self(node.target, attr) or _is_field(node.target, attr)
-            ):
-                return _from_annotation(node.annotation)
-    return None
+    known = function.attributes.annotations
+    return _from_annotation(known.get(f"self.{attr}") or known.get(attr))
 
 
 def _from_annotation(node: ast.expr | None) -> str | None:

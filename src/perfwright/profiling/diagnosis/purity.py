@@ -9,7 +9,7 @@ from itertools import pairwise
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.samples import Step, simple
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import MAKERS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import (
     IMPURE,
     callee,
@@ -25,7 +25,6 @@ from perfwright.profiling.diagnosis.syntax import (
 IMPURE_MODULES = ("random.", "time.", "secrets.", "uuid.", "socket.", "subprocess.", "datetime.")
 PURE_DATETIME = ("datetime.timedelta", "datetime.date", "datetime.datetime.strptime")
 
-MAKERS = {"__init__", "__new__", "__post_init__"}  # the object that they change is new
 
 CACHES = {"lru_cache", "cache", "cached_property", "memoize", "cached"}
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 from perfwright.core import discover
 from perfwright.profiling.bottleneck import Bottleneck, BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.own import OwnCode
+from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.responsibility import fallbacks
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.model import Function, Profile
@@ -125,7 +128,6 @@ def _remaining(run: Run, claim: Claim, *, explained: frozenset[int]) -> float:
 def _bottleneck(run: Run, claim: Claim, *, score: float) -> Bottleneck:
     place = run.ensure(claim.function)
     sure = claim.confidence >= MIN_CONFIDENCE
-    callers = run.callers.get(claim.function)
     return Bottleneck(
         function=claim.function,
         score=round(score, 2),
@@ -137,7 +139,13 @@ def _bottleneck(run: Run, claim: Claim, *, score: float) -> Bottleneck:
         cumulative_s=place.cumulative_s,
         calls=place.calls,
         memory_bytes=claim.memory_bytes,
-        callers=tuple(f for f, _ in callers.most_common(3))
-        if callers
-        else tuple(f for f, _ in run.callers_of(place))[:3],
+        callers=_callers(run, place),
     )
+
+
+def _callers(run: Run, place: Place, *, limit: int = 3) -> tuple[Function, ...]:
+    """Who called it most, as counted, else as seen: own functions where there are any."""
+    counted = [function for function, _ in run.callers.get(place.function, Counter()).most_common()]
+    own = [function for function in counted if run.own.owns(function)]
+    seen = (function for function, _ in run.callers_of(place))
+    return tuple(islice(own or seen, limit)) or tuple(counted[:limit])

@@ -13,6 +13,7 @@ from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.samples import Sample, Step, is_file, simple
 from perfwright.profiling.diagnosis.skid import back_edge, settled
 from perfwright.profiling.diagnosis.source import FunctionSource, ModuleSource
+from perfwright.profiling.diagnosis.text_calls import TextCalls
 from perfwright.profiling.diagnosis.waiting import can_wait, stands_by
 from perfwright.profiling.model import Frame, Function, Profile, Stack
 
@@ -62,6 +63,18 @@ class Run:
         """Module-level code with any cost."""
         found = (p for p in self._places.values() if p.function.name == MODULE)
         return tuple(sorted(found, key=lambda p: -p.self_s))
+
+    @cached_property
+    def functions(self) -> tuple[FunctionSource, ...]:
+        """Every own function whose text is known, called or not."""
+        files = (file for file in self.profile.sources if self.own.owns_file(file))
+        modules = filter(None, map(self.module, files))
+        return tuple(function for module in modules for function in module.functions)
+
+    @cached_property
+    def text_calls(self) -> TextCalls:
+        """Who calls whom as the text has it."""
+        return TextCalls(self)
 
     @cached_property
     def total_s(self) -> float:

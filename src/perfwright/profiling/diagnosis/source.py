@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from perfwright.profiling.diagnosis.assignments import Assigned
+from perfwright.profiling.model import Function
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Loop = ast.For | ast.AsyncFor | ast.While | Comprehension
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+MAKERS = {"__init__", "__new__", "__post_init__"}
+"""What they change is new."""
 LOOPS = (ast.For, ast.AsyncFor, ast.While, *COMPREHENSIONS)
 
 
@@ -26,7 +31,12 @@ class FunctionSource:
     owner: ast.ClassDef | None
     """The class that it is a method of."""
 
-    @property
+    @cached_property
+    def function(self) -> Function:
+        """What a profile calls it."""
+        return Function(self.module.file, self.first_line, self.name)
+
+    @cached_property
     def first_line(self) -> int:
         """Where the interpreter says that it begins: at its first decorator."""
         return min([self.node.lineno, *(d.lineno for d in self.node.decorator_list)])
@@ -40,6 +50,30 @@ class FunctionSource:
     def nodes(self) -> tuple[ast.AST, ...]:
         """All of its body in the order of the text, nested functions left out, lambdas kept."""
         return tuple(_within(self.node))
+
+    @cached_property
+    def called_names(self) -> frozenset[str]:
+        """Last parts of the names that it calls: `add` of `shop.basket.add(...)`."""
+        return frozenset(
+            getattr(node.func, "attr", getattr(node.func, "id", ""))
+            for node in self.nodes
+            if isinstance(node, ast.Call)
+        )
+
+    @cached_property
+    def assigned(self) -> dict[str, list[ast.expr]]:
+        """What it assigns to each name, and to `self.name`."""
+        return Assigned.of(self.nodes).values
+
+    @property
+    def attributes(self) -> Assigned:
+        """What its class assigns to fields, and to attributes of `self` in any method."""
+        return self.module.attributes_of(self.owner) if self.owner else Assigned()
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """The full names of what it imports itself."""
+        return _imported(self.nodes)
 
     @cached_property
     def parameters(self) -> frozenset[str]:
@@ -86,6 +120,7 @@ class ModuleSource:
     tree: ast.Module
     parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     functions: list[FunctionSource] = field(default_factory=list)
+    _attributes: dict[ast.ClassDef, Assigned] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, *, file: str) -> ModuleSource | None:
@@ -102,6 +137,12 @@ class ModuleSource:
     def by_line(self) -> dict[int, FunctionSource]:
         """Functions by their first line."""
         return {f.first_line: f for f in self.functions}
+
+    def attributes_of(self, owner: ast.ClassDef) -> Assigned:
+        """What a class of this file assigns to its attributes."""
+        if owner not in self._attributes:
+            self._attributes[owner] = Assigned.of(ast.walk(owner))
+        return self._attributes[owner]
 
     @cached_property
     def globals(self) -> dict[str, list[ast.expr]]:
@@ -122,20 +163,7 @@ class ModuleSource:
     @cached_property
     def imports(self) -> dict[str, str]:
         """The full name that each imported name stands for, as `{"cp": "copy.deepcopy"}`."""
-        found: dict[str, str] = {}
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Import(names=names):
-                    for a in names:
-                        found[a.asname or a.name.partition(".")[0]] = (
-                            a.name if a.asname else a.name.partition(".")[0]
-                        )
-                case ast.ImportFrom(module=module, names=names):
-                    for a in names:
-                        found[a.asname or a.name] = f"{module or ''}.{a.name}"
-                case _:
-                    pass
-        return found
+        return _imported(self.parents)
 
     @cached_property
     def _by_first_line(self) -> dict[int, list[ast.AST]]:
@@ -172,6 +200,22 @@ class ModuleSource:
                 else:
                     stack.append((child, prefix, owner))
         self.functions.sort(key=lambda f: f.first_line)
+
+
+def _imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in nodes:
+        match node:
+            case ast.Import(names=names):
+                for a in names:
+                    top = a.name.partition(".")[0]
+                    found[a.asname or top] = a.name if a.asname else top
+            case ast.ImportFrom(module=module, names=names):
+                for a in names:
+                    found[a.asname or a.name] = f"{module or ''}.{a.name}"
+            case _:
+                pass
+    return found
 
 
 def _is_entered_once(loop: Loop, child: ast.AST) -> bool:

@@ -120,20 +120,8 @@ def callee(call: ast.Call, *, of: FunctionSource) -> str:
     if not path:
         return f".{call.func.attr}" if isinstance(call.func, ast.Attribute) else ""
     head, _, rest = path.partition(".")
-    known = local_imports(of).get(head) or of.module.imports.get(head)
+    known = of.imports.get(head) or of.module.imports.get(head)
     return path if known is None else f"{known}.{rest}" if rest else known
-
-
-def local_imports(function: FunctionSource) -> dict[str, str]:
-    """What import statements inside the function bind."""
-    return {
-        (a.asname or a.name): (
-            f"{node.module or ''}.{a.name}" if isinstance(node, ast.ImportFrom) else a.name
-        )
-        for node in function.nodes
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for a in node.names
-    }
 
 
 def method(call: ast.Call) -> str:

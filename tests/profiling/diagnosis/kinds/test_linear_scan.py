@@ -193,3 +193,13 @@ def test_a_list_of_unknown_type_must_take_half_of_the_time() -> None:
     rest = [("show(row)",)] * 2
     assert causes(text, ("row in known",)) == {"unique": "linear-scan"}
     assert causes(text, ("row in known",), *rest) == {}
+
+
+def test_keyword_arguments_are_looked_up_not_searched() -> None:
+    text = """
+        def make(rows, **options):
+            for row in rows:
+                if row.key in options:
+                    row.use(options[row.key])
+    """
+    assert culprits(RULE, text, ("row.key in options",)) == []

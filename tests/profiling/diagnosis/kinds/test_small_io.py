@@ -55,3 +55,27 @@ def test_an_attribute_of_a_dict_that_is_called_like_a_file_is_none() -> None:
                 yield table.read(key)
     """
     assert causes(text, ("yield table.read",)) == {}
+
+
+def test_reading_one_whole_file_at_each_call_is_no_fault() -> None:
+    text = """
+        def content(one):
+            with open(one.path, encoding="utf-8") as source:
+                return source.read()
+        def build(pages):
+            for page in pages:
+                page.text = content(page)
+    """
+    assert culprits(RULE, text, ("content(page)", "source.read()")) == []
+
+
+def test_appending_a_line_at_each_call_is_found() -> None:
+    text = """
+        def note(path, text):
+            with open(path, "a") as target:
+                target.write(text)
+        def build(path, lines):
+            for line in lines:
+                note(path, line)
+    """
+    assert culprits(RULE, text, ("note(path, line)", "target.write")) == ["note"]

@@ -12,10 +12,10 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import claim, matters, readable
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.diagnosis.place import Place
-from perfwright.profiling.diagnosis.purity import MAKERS, is_cached, is_pure
+from perfwright.profiling.diagnosis.purity import is_cached, is_pure
 from perfwright.profiling.diagnosis.run import MIN_OCCASIONS, MODULE, Run
 from perfwright.profiling.diagnosis.samples import Sample, simple
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import MAKERS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import method
 from perfwright.profiling.diagnosis.traversal import is_rehearsal
 from perfwright.profiling.model import Arguments, Function, Profile

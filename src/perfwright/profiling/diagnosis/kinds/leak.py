@@ -11,15 +11,13 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.diagnosis.keeping import (
     BOUNDED,
-    MAKERS,
     Keeper,
     keeper,
     named_keeper,
-    own_functions,
 )
 from perfwright.profiling.diagnosis.run import MODULE, Run
 from perfwright.profiling.diagnosis.samples import simple
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import MAKERS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import dotted
 from perfwright.profiling.model import Frame, Function, Leak, Memory
 
@@ -106,12 +104,12 @@ def _keeper(run: Run, leak: Leak) -> tuple[Function, str, float] | None:
     near = (source, *_methods(source), *_around(run, source))
     cached = next((s for s in near if _is_cached(s)), None)
     if cached is not None:
-        return _of(run, cached), "kept by a cache without bound", 0.95
+        return cached.function, "kept by a cache without bound", 0.95
     best = max(_keepers(run, source), key=lambda k: k.certainty, default=None)
     if best is not None and best.certainty > BOUNDED:
-        made = "" if best.function == _of(run, source) else f"made in {source.name} and "
+        made = "" if best.function == source.function else f"made in {source.name} and "
         return best.function, f"{made}kept by `{best.statement}`", best.certainty
-    return _of(run, source), "allocated here", 0.6 if leak.owner else 0.4
+    return source.function, "allocated here", 0.6 if leak.owner else 0.4
 
 
 def _methods(source: FunctionSource) -> list[FunctionSource]:
@@ -140,50 +138,21 @@ def _allocating(run: Run, leak: Leak) -> FunctionSource | None:
     return chosen.source if chosen else None
 
 
-def _of(run: Run, source: FunctionSource) -> Function:
-    return run.canonical(Function(source.module.file, source.first_line, source.name))
-
-
 def _keepers(run: Run, source: FunctionSource) -> Iterator[Keeper]:
     """Functions that keep things: this one, whom it hands its results to, and who calls it."""
+    below = run.text_calls.below
     callers = _around(run, source)
-    handed_on = [s for caller in callers[:2] for s in _below(run, caller)]
-    for other in dict.fromkeys((source, *_below(run, source), *callers, *handed_on)):
+    handed_on = [s for caller in callers[:2] for s in below(caller)]
+    for other in dict.fromkeys((source, *below(source), *callers, *handed_on)):
         found = keeper(run, other)
         if found is not None:
             yield found
 
 
-def _below(run: Run, source: FunctionSource) -> list[FunctionSource]:
-    """Functions that it calls by name, and makers of the classes that it makes."""
-    handed = {
-        getattr(node.func, "attr", getattr(node.func, "id", ""))
-        for node in source.nodes
-        if isinstance(node, ast.Call)
-    }
-    function = _of(run, source)
-    found = []
-    for other in own_functions(run):
-        is_maker = other.node.name in MAKERS and other.owner is not None
-        called = other.owner.name if is_maker and other.owner else other.node.name
-        counted = run.callers.get(_of(run, other))
-        if called in handed and other is not source and (not counted or function in counted):
-            found.append(other)
-    return found
-
-
 def _around(run: Run, source: FunctionSource) -> list[FunctionSource]:
     """Functions that call it, or make its class, up to two calls further out."""
-    found: list[FunctionSource] = []
-    level = [source]
-    for _ in range(2):
-        level = [
-            other
-            for other in own_functions(run)
-            if other not in found and any(inner in _below(run, other) for inner in level)
-        ]
-        found += level
-    return found
+    nearest = run.text_calls.around([source])
+    return list(dict.fromkeys((*nearest, *run.text_calls.around(nearest))))
 
 
 def _is_cached(source: FunctionSource) -> bool:

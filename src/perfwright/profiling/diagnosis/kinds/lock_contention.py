@@ -143,7 +143,7 @@ def _is_lock(path: str, source: FunctionSource) -> bool:
         isinstance(node.value, ast.Call)
         and dotted(node.value.func).rpartition(".")[2] in KINDS
         and any(dotted(t).rpartition(".")[2] == last for t in node.targets)
-        for node in ast.walk(source.module.tree)
+        for node in source.module.parents
         if isinstance(node, ast.Assign)
     )
 

@@ -11,16 +11,15 @@ from perfwright.profiling.diagnosis.constants import constant
 from perfwright.profiling.diagnosis.evidence import claim, matters, readable
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.patterns import explodes
+from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource, ModuleSource
 from perfwright.profiling.diagnosis.syntax import callee, dotted, method
 
 METHODS = {"match", "search", "fullmatch", "sub", "subn", "findall", "finditer", "split"}
-
 SEARCHING = METHODS - {"match", "fullmatch"}
-
-
 MAX_DEPTH = 5  # of names assigned from one another
+QUICK_S = 20e-6  # for a match: whatever the pattern, it did not backtrack for long
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -30,7 +29,7 @@ def find(run: Run) -> Iterator[Claim]:
             if not isinstance(call, ast.Call) or method(call) not in METHODS:
                 continue
             samples = place.charged_on(call)
-            if not matters(place, samples, part=0.4):
+            if not matters(place, samples, part=0.4) or _is_quick(place, samples):
                 continue
             for pattern, certainty in _patterns(run, source, call=call):
                 how = explodes(pattern, anywhere=method(call) in SEARCHING)
@@ -45,6 +44,10 @@ def find(run: Run) -> Iterator[Claim]:
                         nodes=[call],
                     )
                     break
+
+
+def _is_quick(place: Place, samples: frozenset[int]) -> bool:
+    return place.run.seconds(samples) < QUICK_S * (place.calls or 0)
 
 
 def _patterns(
@@ -84,7 +87,7 @@ def _texts(node: ast.expr, source: FunctionSource, *, depth: int = 0) -> Iterato
 
 def _assigned(name: str, source: FunctionSource) -> Iterator[ast.expr]:
     """All that the module assigns to a name or attribute of this last part."""
-    for node in ast.walk(source.module.tree):
+    for node in source.module.parents:
         match node:
             case ast.Assign(targets=targets, value=value):
                 if any(dotted(t).rpartition(".")[2] == name for t in targets):

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "os.path.getsize", "os.path.isfile", "os.path.getmtime", "os.listdir", "io.open", "gzip.open",
     "os.remove", "os.rename", "os.replace", "os.path.isdir", "os.makedirs", "shutil.copy",
 }  # fmt: skip
+WHOLE = {"open", "read", "read_text", "read_bytes"}
 IN_MEMORY = {"buffer", "list", "str", "bytes", "dict"}
 
 
@@ -39,6 +40,8 @@ def find(run: Run) -> Iterator[Claim]:
             for node in source.nodes
             if isinstance(node, ast.Call) and _is_io(node, source) and is_repeated(place, node)
         ]
+        if _reads_whole(source, nodes) and not run.equal(place.function, *source.parameters):
+            continue  # each call reads another file at once
         # What is opened in a `with` is also closed, so flushed, on its line.
         samples = place.charged_on(*nodes, *_read_loops(source, nodes))
         if nodes and matters(place, samples, part=0.4):
@@ -51,6 +54,24 @@ def find(run: Run) -> Iterator[Claim]:
                 evidence=f"`{text(hot[0])}` asks the operating system for each small piece",
                 nodes=hot[:3],
             )
+
+
+def _reads_whole(source: FunctionSource, nodes: list[ast.Call]) -> bool:
+    """Whether, without a loop, files are opened and read with one call."""
+    if any(source.loops_around(node) for node in nodes):
+        return False
+    return all(
+        callee(node, of=source).rpartition(".")[2] in WHOLE
+        and not (isinstance(node.func, ast.Attribute) and node.func.attr == "read" and node.args)
+        and not _is_written(node)
+        for node in nodes
+    )
+
+
+def _is_written(node: ast.Call) -> bool:
+    """Whether a file is opened with a mode other than reading."""
+    mode = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "mode")]
+    return any(not isinstance(m, ast.Constant) or set(str(m.value)) & set("wax+") for m in mode)
 
 
 def _read_loops(source: FunctionSource, nodes: list[ast.Call]) -> Iterator[ast.AST]:
