@@ -67,18 +67,23 @@ def test_work_is_given_up_when_every_caller_is_cancelled() -> None:
 
 
 def test_a_caller_that_comes_while_work_is_being_given_up_starts_anew() -> None:
-    factory = Counted(takes_s=0.02)
+    counted = Counted(takes_s=0.5)
 
     async def main() -> object:
-        cache = AdvancedCache()
+        cache, began = AdvancedCache(), asyncio.Event()
+
+        async def factory() -> object:
+            began.set()
+            return await counted()
+
         first = asyncio.create_task(cache.get_or_set("k", factory))
-        await asyncio.sleep(0.01)
+        await began.wait()
         first.cancel()
         await asyncio.sleep(0)  # the flight is told, but has not ended
         return await cache.get_or_set("k", factory)
 
     assert run(main()) == "value"
-    assert factory.calls == 2
+    assert counted.calls == 2
 
 
 def test_a_failing_factory_is_called_once_and_everybody_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from pathlib import Path
@@ -18,9 +19,12 @@ from perfwright.limits.rate import Cost, Costs, Oversized, Rate, Tariff
 from perfwright.limits.shared import SharedLimiter
 from perfwright.monitoring import Metric
 
-_PATIENCE = 100_000
-"""Turns given to others while the lock is held: it is held for microseconds, and for so long only
-by a process that was stopped with it."""
+_MOST_TURNS = 100_000
+"""Given to others while the lock is held: it is held for microseconds, and for so long only by a
+process that was stopped with it."""
+_MOST_S = 2.0
+"""The same where others use each turn for milliseconds, but not before `_LEAST_TURNS`."""
+_LEAST_TURNS = 100
 _MAX_LIMITS = 12
 
 Answer = TypeVar("Answer")
@@ -182,10 +186,16 @@ class HostPlace(Place):
     def _change(self, do: Callable[[Buckets], Answer], *, keep_rates: bool = False) -> Answer:
         """Let `do` change the buckets while nobody else can."""
         try:
-            for _ in range(_PATIENCE):
+            begun_s = 0.0
+            for turn in range(_MOST_TURNS):
                 with self._file.locked() as file:
                     if file is not None:
                         return self._change_locked(file, do, keep_rates=keep_rates)
+                # Not of the limiter's clock, which may stand still: others do not go on by it.
+                now_s = time.perf_counter()
+                begun_s = begun_s or now_s
+                if turn >= _LEAST_TURNS and now_s - begun_s > _MOST_S:
+                    break
                 os.sched_yield()
         except OSError as error:
             problem = f"{error.strerror}. Choose a file that this process may make and write"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
+import json
+import math
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perfwright.core import Clock, SystemClock
@@ -18,13 +17,14 @@ from perfwright.core.errors import AttachError, ConfigError, MissingExtraError
 from perfwright.core.processes import is_alive
 from perfwright.profiling.formats import from_speedscope
 from perfwright.profiling.model import Frame, Profile, SamplerCost, Stack
+from perfwright.profiling.py_spy import Run, cpu_s_of
 
 IDLE_SHARE = 0.25
 """Of the time is spent on looks that also see threads which stand still."""
 
 _WATCH_S = 0.2
-_START_S = 1.0
-"""CPU that py-spy may take to read a program's symbols before its cost is judged."""
+_START_S = 10.0
+"""CPU that py-spy may take to read a program's symbols."""
 _GRACE_S = 20.0
 _LEAST_S = 0.2
 _LEAST_HZ = 1.0
@@ -48,7 +48,7 @@ def profile_pid(
 
     Args:
         pid: Of a CPython process.
-        seconds: How long.
+        seconds: How long, without the start of py-spy, which reads the program's symbols first.
         rate_hz: Looks per second, 1 to 1000; halved while py-spy costs too much.
         idle: Whether to look at waiting threads as well; otherwise all the time goes to the
             running ones.
@@ -74,18 +74,18 @@ def profile_pid(
         raise AttachError(pid=pid, problem="does not exist", remedy="check the id with ps")
     spy = _Spy(pid, _program(), nonblocking, max_cost_ratio, clock or SystemClock())
     spy.rate_hz = rate_hz
-    cpu_before_s = _cpu_s(pid)
-    begun_s = spy.clock.now()
+    is_told = cpu_s_of(pid) is not None
     running = spy.record(seconds * (1.0 - IDLE_SHARE * idle), idle=False)
-    everything = spy.record(seconds * IDLE_SHARE, idle=True) if idle and is_alive(pid) else None
-    wall_s = spy.clock.now() - begun_s
-    cpu_s = (_cpu_s(pid) or 0.0) - (cpu_before_s or 0.0)
+    everything = _Recording()
+    if idle and is_alive(pid):
+        everything = spy.record(seconds * IDLE_SHARE, idle=True)
+    wall_s = running.seconds + everything.seconds
+    cpu_s = running.cpu_s + everything.cpu_s if is_told else None
     stacks = _scaled(running.stacks, wall_s, seen_s=running.seconds)
-    if everything is not None:
-        stacks += _waiting(running, everything, wall_s=wall_s)
+    stacks += _waiting(running, everything, wall_s=wall_s)
     return Profile(
         wall_s=wall_s,
-        cpu_s=cpu_s if cpu_s > 0.0 else sum(stack.cpu_s for stack in stacks),
+        cpu_s=sum(stack.cpu_s for stack in stacks) if cpu_s is None else cpu_s,
         stacks=tuple(stacks),
         cost=SamplerCost(cpu_s=spy.cpu_s, rate_hz=spy.rate_hz, wanted_hz=rate_hz),
     )
@@ -93,8 +93,18 @@ def profile_pid(
 
 @dataclass(slots=True)
 class _Recording:
-    stacks: list[Stack]
-    seconds: float
+    stacks: list[Stack] = field(default_factory=list)
+    seconds: float = 0.0
+    looks: float = 0.0
+    """About how many were taken in these seconds."""
+    cpu_s: float = 0.0
+    """Of the process looked at, in these seconds."""
+
+    def add(self, piece: _Recording) -> None:
+        self.stacks += piece.stacks
+        self.seconds += piece.seconds
+        self.looks += piece.looks
+        self.cpu_s += piece.cpu_s
 
 
 @dataclass(slots=True)
@@ -108,42 +118,36 @@ class _Spy:
     clock: Clock
     rate_hz: float = 100.0
     cpu_s: float = 0.0
+    saw: bool = False
+    """Whether there is anything to give if the process has ended."""
 
     def record(self, seconds: float, *, idle: bool) -> _Recording:
         """Record for about `seconds`, in pieces if the rate has to be lowered on the way."""
-        found = _Recording([], 0.0)
+        found = _Recording()
         while seconds - found.seconds >= min(_LEAST_S, seconds):
             piece = self._piece(seconds - found.seconds, idle=idle)
-            found.stacks += piece.stacks
-            found.seconds += piece.seconds
+            found.add(piece)
             if piece.seconds <= 0.0 or not is_alive(self.pid):
                 break
         return found
 
     def _piece(self, seconds: float, *, idle: bool) -> _Recording:
+        hz = self.rate_asked_hz
         with tempfile.TemporaryDirectory(prefix="perfwright-") as folder:
             output = Path(folder, "out.json")
-            child = subprocess.Popen(
-                self._command(seconds, output=output, idle=idle),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-            hz = self.rate_asked_hz
-            try:
-                said, passed_s, ended_by_us = self._watch(child, seconds)
-            finally:
-                if child.poll() is None:
-                    child.kill()
-                    child.communicate()
+            run = self._run(self._command(seconds, output=output, idle=idle), seconds)
             if output.exists() and output.stat().st_size:
-                stacks = _in_seconds(from_speedscope(output.read_text()), hz=hz)
-                return _Recording(stacks, min(seconds, passed_s))
-        if not ended_by_us:
-            raise _refusal(self.pid, said)
-        return _Recording([], passed_s)  # it had not even begun to sample
+                self.saw = True
+                return _recording(output.read_text(), run, hz=hz, idle=idle)
+        if self.saw and not is_alive(self.pid):
+            return _Recording()
+        if not run.told or not is_alive(self.pid):
+            raise _refusal(self.pid, run.said)
+        raise AttachError(
+            pid=self.pid,
+            problem=f"py-spy took no sample in {run.seconds:.1f} s",
+            remedy="try again with more seconds",
+        )
 
     @property
     def rate_asked_hz(self) -> int:
@@ -153,37 +157,45 @@ class _Spy:
     def _command(self, seconds: float, *, output: Path, idle: bool) -> list[str]:
         command = [self.program, "record", "--pid", str(self.pid), "--output", str(output)]
         command += ["--format", "speedscope", "--threads", "--full-filenames"]
-        command += ["--duration", str(max(1, round(seconds))), "--rate", str(self.rate_asked_hz)]
+        longest_s = math.ceil(seconds) + 1  # we end it, but we may be killed before
+        command += ["--duration", str(longest_s), "--rate", str(self.rate_asked_hz)]
         return command + ["--idle"] * idle + ["--nonblocking"] * self.nonblocking
 
-    def _watch(self, child: subprocess.Popen[str], seconds: float) -> tuple[str, float, bool]:
-        """Wait for the child; end it early, and halve the rate, if it costs too much.
+    def _run(self, command: list[str], seconds: float) -> Run:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as child:
+            try:
+                run = Run(self.pid, child, clock=self.clock, free_s=_START_S)
+                self._watch(run, seconds)
+            finally:
+                child.kill()
+        self.cpu_s += run.spent_s
+        return run
 
-        Returns:
-            What it said, the seconds it took, and whether it was told to end.
-        """
-        begun_s = self.clock.now()
-        spent_s, told, said = 0.0, False, ""
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                said = child.communicate(timeout=_WATCH_S)[1]
-                break
-            passed_s = self.clock.now() - begun_s
-            spent_s = _cpu_s(child.pid) or spent_s
-            dear = spent_s - _START_S > self.max_cost_ratio * passed_s and self.rate_hz > _LEAST_HZ
-            if not told and (dear or passed_s >= seconds):
-                child.send_signal(signal.SIGINT)  # it writes what it has
-                told = True
+    def _watch(self, run: Run, seconds: float) -> None:
+        """Listen until py-spy ends; end it early, and halve the rate, if it costs too much."""
+        while run.listen(min(_WATCH_S, run.left_s(seconds))):
+            dear = run.judged_s > self.max_cost_ratio * run.seconds and self.rate_hz > _LEAST_HZ
+            if not run.told and (dear or run.left_s(seconds) <= 0.0):
+                run.end()
                 if dear:
                     self.rate_hz = max(_LEAST_HZ, self.rate_hz / 2.0)
-            if passed_s > seconds + _GRACE_S:
+            if run.passed_s > seconds + _GRACE_S:
                 raise AttachError(
                     pid=self.pid,
-                    problem=f"py-spy has not ended after {passed_s:.0f} s",
+                    problem=f"py-spy has not ended after {run.passed_s:.0f} s",
                     remedy="try again with nonblocking=True or a lower rate_hz",
                 )
-        self.cpu_s += spent_s
-        return said, self.clock.now() - begun_s, told
+
+
+def _recording(text: str, run: Run, *, hz: int, idle: bool) -> _Recording:
+    stacks = from_speedscope(text)
+    most = max((len(item["samples"]) for item in json.loads(text)["profiles"]), default=0)
+    # A look at all threads sees the main thread each time; one at running threads need not.
+    looks = float(most) if idle and most else max(run.looks(hz=hz), float(most))
+    each_s = run.seconds / looks if looks else 0.0
+    return _Recording(_in_seconds(stacks, each_s=each_s), run.seconds, looks, run.cpu_s)
 
 
 def _check(field: str, value: float, *, least: float, most: float) -> None:
@@ -204,16 +216,6 @@ def _program() -> str:
     if found is None:
         raise MissingExtraError(feature="profiling another process", extra="attach")
     return found
-
-
-def _cpu_s(pid: int) -> float | None:
-    """CPU seconds of a process so far; None where `/proc` does not tell."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    user, system = text.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _refusal(pid: int, said: str) -> AttachError:
@@ -237,13 +239,13 @@ def _refusal(pid: int, said: str) -> AttachError:
     )
 
 
-def _in_seconds(stacks: tuple[Stack, ...], *, hz: int) -> list[Stack]:
+def _in_seconds(stacks: tuple[Stack, ...], *, each_s: float) -> list[Stack]:
     return [
         replace(
             item,
             frames=_without_thread(item.frames),
-            wall_s=item.samples / hz,
-            cpu_s=item.samples / hz,
+            wall_s=item.samples * each_s,
+            cpu_s=item.samples * each_s,
         )
         for item in stacks
     ]
@@ -267,9 +269,9 @@ def _waiting(running: _Recording, everything: _Recording, *, wall_s: float) -> l
     """Tell what stands still: seen when all threads are looked at, and not so often running."""
     from perfwright.profiling.sampling.states import standing_still
 
-    if not everything.seconds or not running.seconds:
+    if not everything.looks or not running.looks:
         return []
-    part = everything.seconds / running.seconds
+    part = everything.looks / running.looks
     ran: Counter[tuple[str, tuple[Frame, ...]]] = Counter()
     threads: Counter[str] = Counter()
     for stack in running.stacks:
@@ -283,7 +285,7 @@ def _waiting(running: _Recording, everything: _Recording, *, wall_s: float) -> l
         still = _beyond_chance(stack.samples, ran[stack.thread, stack.frames] * part, part=part)
         # A thread that was always running did not wait, wherever it was seen this time.
         if still and _beyond_chance(seen[stack.thread], threads[stack.thread] * part, part=part):
-            seconds = stack.wall_s * still / stack.samples * wall_s / everything.seconds
+            seconds = still / everything.looks * wall_s
             state = standing_still(stack.frames)
             found.append(
                 replace(stack, state=state, samples=round(still), wall_s=seconds, cpu_s=0.0)

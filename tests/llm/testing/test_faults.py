@@ -144,13 +144,13 @@ def test_an_outage_can_be_a_status(provider: SimulatedProvider) -> None:
 
 
 def test_latency_is_as_asked_for(provider: SimulatedProvider) -> None:
-    provider.set(latency_s=0.05)
+    provider.set(latency_s=0.5)
     with ThreadPoolExecutor(8) as pool:
         start = time.perf_counter()
         answers = list(pool.map(lambda _: post(provider, PATH, chat()), range(8)))
         took_s = time.perf_counter() - start
     assert all(answer.status == 200 for answer in answers)
-    assert 0.05 <= took_s < 0.4  # together, not one after the other
+    assert 0.5 <= took_s < 4.0  # together, not one after the other
     assert provider.counts()["max_in_flight"] >= 2
 
 
