@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -283,3 +284,39 @@ def test_without_py_spy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_setting_that_cannot_be_is_refused(field: str, values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=field):
         profile_pid(**({"pid": os.getpid(), "seconds": 1.0} | values))  # type: ignore[arg-type]
+
+
+WOKEN = """
+while [ "$1" != --output ]; do shift; done
+trap 'cp {document} "$2"; exit 0' INT
+echo "py-spy> Sampling process 100 times a second for 2 seconds. Press Control-C to exit."
+while :; do sleep 0.02; done
+"""
+
+
+def test_a_thread_that_was_only_woken_by_the_looks_did_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = threading.Event()
+    sleeper = threading.Thread(target=leave.wait, name="sleeper")
+    sleeper.start()
+    frames = [
+        {"name": f"thread ({sleeper.native_id}): sleeper", "file": "", "line": 0},
+        {"name": "Event.wait", "file": "threading.py", "line": 5},
+    ]
+    seen = {
+        "type": "sampled",
+        "name": f'Thread {sleeper.native_id} "sleeper"',
+        "unit": "none",
+        "startValue": 0,
+        "endValue": 100,
+        "samples": [[0, 1]] * 100,
+        "weights": [1] * 100,
+    }
+    document = tmp_path / "document.json"
+    document.write_text(json.dumps({"shared": {"frames": frames}, "profiles": [seen]}))
+    _fake(tmp_path, WOKEN.format(document=document), monkeypatch)
+    profile = profile_pid(os.getpid(), 1.0, idle=False, max_cost_ratio=ANY_COST)
+    leave.set()
+    sleeper.join()
+    assert sum(stack.wall_s for stack in profile.stacks) < 0.2

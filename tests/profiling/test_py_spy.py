@@ -1,11 +1,13 @@
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from perfwright.core import ManualClock
-from perfwright.profiling.py_spy import FIRST_S, Run
+from perfwright.profiling.py_spy import FIRST_S, Run, ready_s_of_threads
 
 BEGUN = "py-spy> Sampling process 100 times a second for 4 seconds. Press Control-C to exit.\n"
 LATE = "py-spy> {:.2f}s behind in sampling, results may be inaccurate. Try reducing the rate\n"
@@ -89,3 +91,26 @@ def test_only_the_end_of_a_long_talk_is_kept(run: Spoken) -> None:
         run.say(LATE.format(second - 100.5), at_s=float(second))
     assert len(run.said) < 10_000
     assert run.looks(hz=10) == pytest.approx(5.0)
+
+
+def test_a_thread_that_computes_is_ready_and_one_that_stands_still_is_not() -> None:
+    leave = threading.Event()
+    sleeper = threading.Thread(target=leave.wait)
+    sleeper.start()
+    here, there = threading.get_native_id(), sleeper.native_id
+    assert there is not None
+    before = ready_s_of_threads(os.getpid())
+    begun_s = time.thread_time()
+    while time.thread_time() - begun_s < 0.05:
+        pass
+    after = ready_s_of_threads(os.getpid())
+    leave.set()
+    sleeper.join()
+    assert after[here] - before[here] >= 0.05
+    assert after[there] - before[there] < 0.05
+
+
+def test_threads_of_a_process_that_has_ended_are_not_told() -> None:
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+    assert ready_s_of_threads(child.pid) == {}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ _START_S = 10.0
 _GRACE_S = 20.0
 _LEAST_S = 0.2
 _LEAST_HZ = 1.0
+_THREAD = re.compile(r"thread \((\d+)\)")
 
 
 def profile_pid(
@@ -195,7 +198,34 @@ def _recording(text: str, run: Run, *, hz: int, idle: bool) -> _Recording:
     # A look at all threads sees the main thread each time; one at running threads need not.
     looks = float(most) if idle and most else max(run.looks(hz=hz), float(most))
     each_s = run.seconds / looks if looks else 0.0
-    return _Recording(_in_seconds(stacks, each_s=each_s), run.seconds, looks, run.cpu_s)
+    threads = {number: stack.thread for stack in stacks if (number := _thread_number(stack))}
+    ready_s: defaultdict[str, float] = defaultdict(float)
+    for number, thread in threads.items():
+        ready_s[thread] += run.ready_s.get(number, math.inf)  # of an unknown one, anything goes
+    shown = _in_seconds(stacks, each_s=each_s)
+    return _Recording(shown if idle else _within(shown, ready_s), run.seconds, looks, run.cpu_s)
+
+
+def _within(stacks: list[Stack], ready_s: Mapping[str, float]) -> list[Stack]:
+    """Take from each thread the time beyond that in which it could run.
+
+    A look that stops the process wakes its threads, and until a busy machine has a processor for
+    them, they look as ready to run as one that computes.
+    """
+    seen_s: defaultdict[str, float] = defaultdict(float)
+    for stack in stacks:
+        seen_s[stack.thread] += stack.wall_s
+    part = {name: min(1.0, ready_s.get(name, math.inf) / s) for name, s in seen_s.items()}
+    return [
+        replace(
+            stack,
+            samples=samples,
+            wall_s=stack.wall_s * part[stack.thread],
+            cpu_s=stack.cpu_s * part[stack.thread],
+        )
+        for stack in stacks
+        if (samples := round(stack.samples * part[stack.thread]))
+    ]
 
 
 def _check(field: str, value: float, *, least: float, most: float) -> None:
@@ -251,9 +281,15 @@ def _in_seconds(stacks: tuple[Stack, ...], *, each_s: float) -> list[Stack]:
     ]
 
 
+def _thread_number(stack: Stack) -> int:
+    """The system's number of its thread, from the frame that py-spy adds; 0 if there is none."""
+    found = _THREAD.match(stack.frames[0].function.name) if stack.frames else None
+    return int(found[1]) if found else 0
+
+
 def _without_thread(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
     """Py-spy puts the thread before its outermost function."""
-    is_thread = frames and frames[0].line == 0 and frames[0].function.name.startswith("thread (")
+    is_thread = frames and frames[0].line == 0 and _THREAD.match(frames[0].function.name)
     return frames[1:] if is_thread else frames
 
 

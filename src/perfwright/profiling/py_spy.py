@@ -8,6 +8,7 @@ import re
 import selectors
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -51,8 +52,12 @@ class Run:
     """CPU of py-spy."""
     cpu_s: float = 0.0
     """Of the process looked at, in `seconds`."""
+    ready_s: dict[int, float] = field(default_factory=dict)
+    """The part of `seconds` in which each of its threads ran or waited for a processor, once py-spy
+    has ended; threads that have begun or ended meanwhile are left out."""
     _begun_s: float = 0.0
     _cpu_before_s: float = 0.0
+    _ready_before_s: dict[int, float] = field(default_factory=dict)
     _said: bytes = b""
     _late: tuple[float, float] = field(default=(0.0, 0.0))
     """How far behind it said it was, and after how many seconds."""
@@ -74,7 +79,10 @@ class Run:
         chunk = os.read(output.fileno(), 65_536) if heard else b""
         self._look()
         self._hear(chunk)
-        return bool(chunk) if heard else self.child.poll() is None
+        goes_on = bool(chunk) if heard else self.child.poll() is None
+        if not (goes_on or self.told):
+            self._look_at_threads()
+        return goes_on
 
     def left_s(self, seconds: float) -> float:
         """Return what is left of so many seconds of sampling; no end if none was begun."""
@@ -88,6 +96,7 @@ class Run:
     def end(self) -> None:
         """Make it write what it has."""
         self.told = True
+        self._look_at_threads()
         self.child.send_signal(signal.SIGINT)
 
     def looks(self, *, hz: int) -> float:
@@ -104,6 +113,7 @@ class Run:
     def _begin(self) -> None:
         self._begun_s = self.clock.now()
         self._cpu_before_s = cpu_s_of(self.pid) or 0.0
+        self._ready_before_s = ready_s_of_threads(self.pid)
         self.seconds = self.passed_s = self.cpu_s = 0.0
 
     def _look(self) -> None:
@@ -112,6 +122,11 @@ class Run:
         if not self.told:  # afterwards it only writes
             self.seconds = self.passed_s
             self.cpu_s = max(self.cpu_s, (cpu_s_of(self.pid) or 0.0) - self._cpu_before_s)
+
+    def _look_at_threads(self) -> None:
+        now = ready_s_of_threads(self.pid)
+        before = self._ready_before_s
+        self.ready_s = {thread: now[thread] - before[thread] for thread in now.keys() & before}
 
     def _hear(self, chunk: bytes) -> None:
         self._said += chunk
@@ -132,3 +147,14 @@ def cpu_s_of(pid: int) -> float | None:
         return None
     user, system = text.rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def ready_s_of_threads(pid: int) -> dict[int, float]:
+    """Seconds that each thread of a process ran or waited for a processor; empty if not told."""
+    found = {}
+    with suppress(OSError, ValueError, IndexError):  # another system, or the process has ended
+        for folder in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # this thread has ended
+                ran_ns, waited_ns = (folder / "schedstat").read_text().split()[:2]
+                found[int(folder.name)] = (int(ran_ns) + int(waited_ns)) / 1e9
+    return found
