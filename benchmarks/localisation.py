@@ -66,19 +66,32 @@ def shares(parts: tuple[float, float, float]) -> str:
     return "/".join(f"{part:.2f}" for part in parts)
 
 
-def report(cases: Sequence[Case], scores: dict[str, dict[str, Score]]) -> str:
-    """Two tables: all cases by profiler, and each case by the rankings that matter most."""
+def summaries(cases: Sequence[Case], scores: dict[str, dict[str, Score]]) -> Iterator[Row]:
+    """One row for each profiler and each group of cases that has any."""
     names = list(dict.fromkeys(name for each in scores.values() for name in each))
-    rows = []
-    for name in names:
-        summary = summarise(
-            [
-                scores[case.name].get(name, Score(strict=0, lenient=0, kind="", kind_right=False))
-                for case in cases
-            ]
-        )
-        kind = f"{summary.kind:.2f}" if name.startswith("ours") else "names none"
-        rows.append((name, shares(summary.strict), shares(summary.lenient), kind))
+    groups = {
+        "all": list(cases),
+        "dev": [case for case in cases if case.split == "dev"],
+        "held-out": [case for case in cases if case.split == "held-out"],
+        "published packages": [case for case in cases if case.real],
+    }
+    none = Score(strict=0, lenient=0, kind="", kind_right=False)
+    for group, members in groups.items():
+        for name in names if members else ():
+            summary = summarise([scores[case.name].get(name, none) for case in members])
+            yield {
+                "programs": f"{group}, {len(members)}",
+                "profiler": name,
+                "strict": shares(summary.strict),
+                "lenient": shares(summary.lenient),
+                "kind right": f"{summary.kind:.2f}" if name.startswith("ours") else "names none",
+            }
+
+
+def report(cases: Sequence[Case], scores: dict[str, dict[str, Score]]) -> str:
+    """Two tables: groups of cases by profiler, and each case by the rankings that matter most."""
+    names = list(dict.fromkeys(name for each in scores.values() for name in each))
+    rows = list(summaries(cases, scores))
     chosen = [
         name
         for name in names
@@ -97,7 +110,8 @@ def report(cases: Sequence[Case], scores: dict[str, dict[str, Score]]) -> str:
     usual, count = Counter(case.kind for case in cases).most_common(1)[0]
     return "\n\n".join(
         (
-            table(("rank 1 / top 3 / MRR", "strict", "lenient", "kind right"), rows),
+            "Rank 1 / top 3 / MRR:",
+            table(tuple(rows[0]), [tuple(row.values()) for row in rows]),
             f"Always answering {usual} would be right in {count / len(cases):.2f}.",
             "Rank of the culprit (of the culprit or a neighbour), kind named, ✗ where it is wrong:",
             table(("case", "split", "", "kind", *chosen), listing),
