@@ -38,7 +38,7 @@ def measure(case: Case, names: Sequence[str], *, verbose: bool) -> dict[str, Sco
             rankings = PROFILERS[name](case, "slow")
         except FailedError as error:
             say(f"  {case.name}: {name} failed: {error}")
-            rankings = {"": []}
+            rankings = {}  # no score counts as nothing found
         for variant, ranking in rankings.items():
             scores[name + variant] = judge(case, ranking)
             if verbose:
