@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/monitor_memory.py [--spans 10000000] [--every 1000000]
     .venv/bin/python benchmarks/monitor_memory.py --wide [--operations 128]
     .venv/bin/python benchmarks/monitor_memory.py --hostile
+    .venv/bin/python benchmarks/monitor_memory.py --threads 16 [--wide | --hostile]
 
 The spans are made in a child process, whose resident memory over its start (monitor made, a
 thousand spans through it) is shown every million. They are as mixed as a program's: 170 operations
@@ -15,6 +16,11 @@ operations as there is room for come by turns, all with full windows and duratio
 ten powers of ten, and half of the traces are not chosen by head sampling, so that all of the 10,000
 spans are kept. `--hostile` gives each span 58 tags of 1 kB in addition, and has no exporter: its
 queue is bounded by the number of spans alone.
+
+`--threads` makes all spans in so many threads at once, none of which does anything else: a program
+that makes more spans than one thread can count. `--threads 1` is one thread of this kind. In the
+wide and the hostile mode, set MALLOC_ARENA_MAX=1 to see the monitor's memory: glibc gives each
+thread an arena of its own, in which what other threads freed stays resident.
 
 The child counts on its own what it started and finished. Ends with 1 if memory grows by more than
 60 MB, or if the numbers do not add up.
@@ -30,7 +36,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +160,7 @@ def resident_mb() -> float:
     raise RuntimeError("this system does not tell how much memory is resident")
 
 
-def child(spans: int, every: int, wide: Wide | None) -> None:
+def child(spans: int, every: int, *, wide: Wide | None, at_once: int) -> None:
     """Make spans and print a line of JSON now and then."""
     exporter = SlowExporter()
     ratio = 1.0 if wide is None else 0.5
@@ -172,6 +178,9 @@ def child(spans: int, every: int, wide: Wide | None) -> None:
     def made() -> int:
         return sum(each.counted["started"] for each in (program, *threads))
 
+    if at_once:
+        threads = [Program(monitor, seed=seed, wide=wide) for seed in range(2, at_once + 2)]
+        _all_at_once(threads, spans=spans, report=report)
     while made() < spans:
         for _ in range(1000):
             program.request()
@@ -187,6 +196,24 @@ def child(spans: int, every: int, wide: Wide | None) -> None:
     counted = sum((each.counted for each in (program, *threads)), Counter[str]())
     stats = monitor.get_stats()
     print(json.dumps({"counted": counted, "stats": stats, "exported": exporter.taken}))
+
+
+def _all_at_once(programs: Sequence[Program], *, spans: int, report: Callable[[], None]) -> None:
+    """Make spans in one thread for each program, and report now and then."""
+
+    def work(program: Program) -> None:
+        while program.counted["started"] < spans / len(programs):
+            program.request()
+
+    workers = [threading.Thread(target=work, args=(each,)) for each in programs]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        time.sleep(0.5)
+        report()
+    for worker in workers:
+        worker.join()
+    report()
 
 
 def _requests(program: Program, number: int) -> None:
@@ -252,14 +279,21 @@ def main() -> int:
     parser.add_argument("--wide", action="store_true", help="many operations, spreads and tags")
     parser.add_argument("--operations", type=int, default=128, help="of the wide and hostile mode")
     parser.add_argument("--hostile", action="store_true", help="wide, and 58 kB of tags each")
+    parser.add_argument("--threads", type=int, default=0, help="make all spans in so many")
     chosen = parser.parse_args()
     is_wide = chosen.wide or chosen.hostile
     if chosen.child:
         wide = Wide(chosen.operations, large_tags=58 if chosen.hostile else 0)
-        child(chosen.spans, chosen.every, wide if is_wide else None)
+        child(
+            chosen.spans,
+            chosen.every,
+            wide=wide if is_wide else None,
+            at_once=chosen.threads,
+        )
         return 0
     named = {"--wide": chosen.wide, "--hostile": chosen.hostile}
-    modes = [f"--operations={chosen.operations}", *(name for name, on in named.items() if on)]
+    counts = [f"--operations={chosen.operations}", f"--threads={chosen.threads}"]
+    modes = [*counts, *(name for name, on in named.items() if on)]
     grown, last = watched(chosen.spans, chosen.every, modes)
     print(circumstances("perfwright"))
     print(table(("spans", "MB above start"), [(f"{made:,}", f"{mb:.1f}") for made, mb in grown]))

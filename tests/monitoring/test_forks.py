@@ -58,8 +58,9 @@ def courier() -> Iterator[Case]:
         delivering.put(notice)
         return idle and delivering.close() and told == [notice]
 
-    closing = delivering._closing._cond  # type: ignore[attr-defined]
-    yield [delivering._turn, closing], work
+    (lane,) = delivering._later
+    closing = lane._closing._cond  # type: ignore[attr-defined]
+    yield [lane._turn, closing], work
     delivering.close()
 
 

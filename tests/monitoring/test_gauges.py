@@ -1,5 +1,6 @@
 import math
 import threading
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,40 @@ def test_a_watched_gauge_may_use_the_gauges() -> None:
     reader.start()
     reader.join(timeout=5.0)
     assert not reader.is_alive()
+
+
+@pytest.mark.parametrize("name", [1, None, b"pool"])
+def test_a_name_is_a_string(name: Any) -> None:
+    gauges = Gauges()
+    with pytest.raises(TypeError, match="name of a gauge"):
+        gauges.set(name, 1.0)
+    with pytest.raises(TypeError, match="name of a gauge"):
+        gauges.watch(name, lambda: 1.0)
+    assert gauges.read() == {}
+
+
+def test_what_is_no_number_is_refused() -> None:
+    with pytest.raises(TypeError, match="'pool' shows a number, not str"):
+        Gauges().set("pool", "0.5")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="finite"):
+        Gauges().set("pool", 10**400)
+
+
+def test_who_ends_a_watch_does_not_end_anothers() -> None:
+    gauges = Gauges()
+    end_first = gauges.watch("pool", lambda: 1.0)
+    end_second = gauges.watch("pool", lambda: 2.0)
+    end_first()
+    assert gauges.read() == {"pool": 2.0}
+    end_second()
+    gauges.set("pool", 3.0)
+    end_second()
+    assert gauges.read() == {"pool": 3.0}
+
+
+def test_what_was_not_shown_is_told() -> None:
+    gauges = Gauges(max_names=1)
+    gauges.watch("pool", lambda: math.nan)
+    gauges.set("disk", 0.5)
+    gauges.read()
+    assert gauges.losses() == {"dropped": 1, "errors": 1}

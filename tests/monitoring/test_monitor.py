@@ -592,3 +592,72 @@ def test_a_forked_child_makes_identifiers_of_its_own() -> None:
     assert span_id != span.span_id
     os.close(read_end)
     os.close(write_end)
+
+
+def test_gauges_that_are_not_shown_are_in_the_statistics(monitor: PerformanceMonitor) -> None:
+    for number in range(1001):
+        monitor.set_gauge(f"gauge {number}", 0.5)
+    monitor._gauges.remove("gauge 0")
+    monitor.watch_gauge("broken", lambda: 1 / 0)
+    assert monitor.get_stats()["gauge_losses"] == {"dropped": 1, "errors": 1}
+    text = prometheus_text(monitor.metrics())
+    assert 'perfwright_saturation_lost_total{why="dropped"} 1.0' in text
+    assert 'perfwright_saturation_lost_total{why="errors"} 2.0' in text
+
+
+def test_what_exporters_lose_is_a_metric(monitor: PerformanceMonitor) -> None:
+    class Broken:
+        def export(self, spans: object, /) -> None:
+            raise OSError("no route")
+
+    monitor.add_exporter(Broken())
+    monitor.add_exporter(Broken())
+    run(monitor, "load", seconds=0.1)
+    monitor.close()
+    text = prometheus_text(monitor.metrics())
+    assert 'perfwright_export_lost_spans_total{exporter="Broken",reason="failed"} 1.0' in text
+    assert 'perfwright_export_lost_spans_total{exporter="Broken 2",reason="failed"} 1.0' in text
+    assert 'perfwright_export_waiting_spans{exporter="Broken"} 0.0' in text
+
+
+def test_the_slow_threshold_cannot_be_set_without_effect(monitor: PerformanceMonitor) -> None:
+    assert monitor.slow_threshold == 1.0
+    with pytest.raises(AttributeError):
+        monitor.slow_threshold = 2.0  # type: ignore[misc]
+
+
+def test_the_span_of_disabled_monitors_cannot_be_changed() -> None:
+    span = PerformanceMonitor(enabled=False).start_trace("load")
+    span.name, span.tags, span.end_s = "leak", {"user": 17}, 5.0
+    other = PerformanceMonitor(enabled=False).start_trace("load")
+    assert (other.name, other.tags, other.end_s) == ("", None, 0.0)
+
+
+@pytest.mark.parametrize("field", ["clock", "rng"])
+def test_a_clock_and_a_source_of_chance_are_told_from_other_things(field: str) -> None:
+    with pytest.raises(TypeError, match=f"{field} is an object such as"):
+        PerformanceMonitor(**{field: 3})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [3, None, ["load"]])
+def test_a_record_needs_a_name(monitor: PerformanceMonitor, name: Any) -> None:
+    with pytest.raises(TypeError, match="name of a span"):
+        monitor.record(name, 1.0)
+
+
+def test_a_record_of_more_than_any_number_is_refused(monitor: PerformanceMonitor) -> None:
+    with pytest.raises(ConfigError, match="seconds"):
+        monitor.record("load", 10**400)
+
+
+def test_a_listener_that_nobody_would_await_is_refused(monitor: PerformanceMonitor) -> None:
+    async def listener(_: Span) -> None:
+        raise AssertionError
+
+    class Listener:
+        async def __call__(self, _: Span) -> None:
+            raise AssertionError
+
+    for each in (listener, Listener()):
+        with pytest.raises(TypeError, match="awaited"):
+            monitor.add_listener(each)  # type: ignore[arg-type]

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from perfwright.core import ConfigError, ManualClock
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.spans import MAX_LOGS, OFF, Span, SpanContext
-from perfwright.monitoring.tags import BIG, MAX_ITEMS, MAX_KEY, MAX_TAGS, MAX_TEXT, described, plain
+from perfwright.monitoring.tags import (
+    BIG,
+    MAX_ITEMS,
+    MAX_KEY,
+    MAX_TAGS,
+    MAX_TEXT,
+    described,
+    plain,
+    plain_tags,
+)
 
 
 class UnwritableError(Exception):
@@ -136,7 +145,7 @@ def test_every_value_becomes_plain_and_small(value: object) -> None:
         if isinstance(found, str):
             return type(found) is str and len(found) <= MAX_TEXT
         if type(found) is int:
-            return -BIG < found < BIG
+            return -BIG <= found < BIG
         return found is None or type(found) in (bool, float)
 
     found = plain(value)
@@ -161,6 +170,12 @@ def test_values_that_are_hard_to_write_become_texts(value: object, expected: str
     found = plain(value)
     assert isinstance(found, str)
     assert found.startswith(expected)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(-BIG, True), (-BIG - 1, False), (BIG - 1, True)])
+def test_numbers_of_64_bits_stay_numbers(value: int, kept: bool) -> None:
+    assert plain(value) == (value if kept else hex(value))
+    assert plain_tags({"n": value}) == {"n": value if kept else hex(value)}
 
 
 def test_an_error_without_a_text_is_still_named() -> None:

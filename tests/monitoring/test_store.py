@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfwright.monitoring._lots import Lot
 from perfwright.monitoring.spans import Span
 from perfwright.monitoring.store import SpanStore
 
@@ -173,3 +174,35 @@ def test_a_trace_tells_its_extent() -> None:
     assert trace is not None
     assert (trace.start_s, trace.seconds) == (1.0, 5.0)
     assert [each.span_id for each in trace.spans] == [1, 2]
+
+
+def test_traces_are_taken_out_without_a_pass_over_all_others() -> None:
+    lot = Lot(10_000)
+    for number in range(100):
+        batch = [span(number, span_id=number * 100 + each + 1) for each in range(100)]
+        kept = lot.room_for(batch)
+        kept += batch
+        lot.count += len(batch)
+        lot.trim(batch)
+    before = {id(block.spans): block for block in lot._blocks}
+    assert len(before) > 30
+    taken = lot.take({50, 51})
+    assert [each.trace_id for each in taken] == [50] * 100 + [51] * 100
+    assert len(lot) == 9800 == len(list(lot))
+    untouched = [block for block in lot._blocks if id(block.spans) in before]
+    assert len(untouched) >= len(before) - 3
+
+
+def test_a_lot_forgets_the_oldest_after_some_were_taken() -> None:
+    lot = Lot(10)
+    for number in range(1, 31):
+        one = [span(number % 3, span_id=number, start_s=float(number))]
+        kept = lot.room_for(one)
+        kept += one
+        lot.count += 1
+        lot.trim(one)
+        if number == 15:
+            assert [each.span_id for each in lot.take({0})] == [6, 9, 12, 15]
+    assert [each.span_id for each in lot] == list(range(21, 31))
+    assert lot.lost == 30 - 4 - 10
+    assert lot.horizon_s == lot._blocks[0].spans[0].end_s

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import types
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -466,3 +469,142 @@ def test_a_function_that_returns_a_coroutine_is_traced_to_its_end(
 def test_a_method_of_a_type_written_in_c_can_be_traced(monitor: PerformanceMonitor) -> None:
     assert trace()(str.upper)("a") == "A"
     assert monitor.operations() == ["str.upper"]
+
+
+def test_a_coroutine_made_of_a_generator_is_one_span(monitor: PerformanceMonitor) -> None:
+    @trace("old")
+    @types.coroutine
+    def old() -> Generator[Any, None, str]:
+        yield from asyncio.sleep(0).__await__()
+        inside = current()
+        assert inside is not None
+        return inside.name
+
+    async def main() -> str:
+        return await old()
+
+    assert asyncio.run(main()) == "old"
+    assert the_span(monitor).finished
+
+
+def test_a_function_that_returns_a_task_lasts_until_that_is_done(
+    monitor: PerformanceMonitor,
+) -> None:
+    gate: list[asyncio.Event] = []
+
+    async def work() -> int:
+        await gate[0].wait()
+        return 17
+
+    @trace("started")
+    def started(group: asyncio.TaskGroup) -> asyncio.Task[int]:
+        return group.create_task(work())
+
+    async def main() -> None:
+        gate.append(asyncio.Event())
+        async with asyncio.TaskGroup() as group:
+            task = started(group)
+            assert isinstance(task, asyncio.Task)
+            assert current() is None
+            await asyncio.sleep(0)
+            assert monitor.get_stats()["spans"]["open"] == 1
+            gate[0].set()
+        assert task.result() == 17
+
+    asyncio.run(main())
+    assert (the_span(monitor).finished, the_span(monitor).error) == (True, None)
+
+
+def test_a_future_that_fails_or_is_cancelled_says_so(monitor: PerformanceMonitor) -> None:
+    told: list[str] = []
+
+    @trace("future")
+    def future() -> asyncio.Future[None]:
+        return asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+        failing, cancelled = future(), future()
+        failing.set_exception(ValueError("no such user"))
+        cancelled.cancel()
+        await asyncio.sleep(0)
+        del failing
+        gc.collect()
+
+    asyncio.run(main())
+    ended, failed = (each.spans[0] for each in monitor.traces())  # failed ones last
+    assert failed.error == "ValueError: no such user"
+    assert (ended.error, ended.tags) == (None, {"interrupted": "CancelledError"})
+    assert told == ["Future exception was never retrieved"]  # as without `@trace`
+
+
+class Request(Coroutine[Any, Any, str]):
+    """As aiohttp's: to be awaited, or to be entered."""
+
+    def send(self, _: object) -> Any:
+        raise StopIteration("body")
+
+    def throw(self, *_: object) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+    async def __aenter__(self) -> str:
+        return "body"
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+def test_what_can_be_entered_as_well_as_awaited_stays_so(monitor: PerformanceMonitor) -> None:
+    @trace("request")
+    def request() -> Request:
+        return Request()
+
+    async def main() -> str:
+        async with request() as body:
+            return body
+
+    assert asyncio.run(main()) == "body"
+    assert the_span(monitor).finished
+
+
+def test_a_coroutine_of_another_kind_is_one_span(monitor: PerformanceMonitor) -> None:
+    class Compiled(Coroutine[Any, Any, str]):
+        """As Cython's."""
+
+        def __init__(self) -> None:
+            self._inner = self._run()
+
+        async def _run(self) -> str:
+            await asyncio.sleep(0)
+            inside = current()
+            assert inside is not None
+            return inside.name
+
+        def send(self, value: Any) -> Any:
+            return self._inner.send(value)
+
+        def throw(self, *error: Any) -> Any:
+            return self._inner.throw(*error)
+
+        def close(self) -> None:
+            self._inner.close()
+
+        def __await__(self) -> Generator[Any, None, str]:
+            return self._inner.__await__()
+
+    @trace("compiled")
+    def compiled() -> Compiled:
+        return Compiled()
+
+    async def main() -> str:
+        return await compiled()
+
+    assert asyncio.run(main()) == "compiled"
+    assert the_span(monitor).finished

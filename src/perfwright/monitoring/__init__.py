@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from perfwright import _lazy
 
 if TYPE_CHECKING:
-    from perfwright.monitoring.export_queue import SpanExporter
+    from perfwright.monitoring.exporters import SpanExporter
     from perfwright.monitoring.exposition import prometheus_text
     from perfwright.monitoring.http_clients import (
         aiohttp_trace_config,
@@ -93,7 +93,7 @@ _HOMES = {
     "SlowOperation": "operations",
     "Span": "spans",
     "SpanContext": "spans",
-    "SpanExporter": "export_queue",
+    "SpanExporter": "exporters",
     "SpanKind": "spans",
     "Trace": "store",
     "TracingMiddleware": "http_servers",

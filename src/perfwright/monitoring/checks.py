@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from perfwright.core.errors import ConfigError
 from perfwright.monitoring.spans import OFF, SPAN_KINDS, Owner, Span, SpanContext
@@ -15,7 +16,18 @@ def number(value: object, *, field: str, low: float, high: float = math.inf) -> 
     if not low <= value <= high:
         problem = f"must be from {low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
         raise ConfigError(field=field, value=value, problem=problem)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ConfigError(
+            field=field, value=f"{str(value)[:8]}...", problem="beyond all floating point numbers"
+        ) from None
+
+
+def has(value: object, *, field: str, methods: Sequence[str], example: str) -> None:
+    """Refuse what is neither None nor has these methods."""
+    if value is not None and not all(callable(getattr(value, name, None)) for name in methods):
+        raise TypeError(f"{field} is an object such as {example}, not {type(value).__name__}")
 
 
 def whole(value: object, *, field: str, low: int) -> int:
@@ -77,3 +89,12 @@ def owner(span: object) -> Owner:
     if span._owner is None:
         raise TypeError(f"{span!r} was not started by a monitor: hand it to ingest")
     return span._owner
+
+
+def not_async(function: object, *, field: str) -> None:
+    """Refuse a coroutine function where nobody would await what it returns."""
+    from inspect import iscoroutinefunction
+
+    if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        problem = "is called, not awaited: give a plain function, which may start a task"
+        raise TypeError(f"{field} {problem}, not {function!r}")

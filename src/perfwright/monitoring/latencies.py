@@ -7,13 +7,14 @@ import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import itemgetter
-from threading import RLock
+from sys import maxsize
 from typing import Any, Final, NoReturn
 
 from perfwright.core import ConfigError
 from perfwright.monitoring._buckets import LARGEST
 from perfwright.monitoring._contents import between
-from perfwright.monitoring.sketch import AT_HAND, FEW_AT_HAND, Sketch
+from perfwright.monitoring._turns import Turns
+from perfwright.monitoring.sketch import AT_HAND, FEW_AT_HAND, LOCK, Sketch
 from perfwright.monitoring.throughput import Throughput
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -21,7 +22,8 @@ PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9":
 _FOLD_AT = 1024
 """Records that wait, by default: with 512 each costs 4 % more, with 256 12 %."""
 
-_lock = RLock()  # one for all, held for microseconds: merging two ways at once cannot deadlock
+_turns = Turns()  # one for all, held for microseconds: merging two ways at once cannot deadlock
+_lock = _turns.lock
 # A child must not inherit what another thread was about to change.
 os.register_at_fork(
     before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
@@ -33,7 +35,8 @@ class Latencies:
 
     Each record is appended to one list, which threads can do at the same time without losing any.
     When there are enough, or when somebody reads, what is new in it is counted and what is too old
-    is cut off: no reader sees less than what was recorded.
+    is cut off: no reader sees less than what was recorded. A thread that finds far too many waiting
+    while another one counts waits for that one, as it is held up by those that record.
     """
 
     __slots__ = (
@@ -98,7 +101,7 @@ class Latencies:
         log = self._log
         log += (seconds, trace_id, now_s)
         if len(log) >= self._limit:
-            self._fold(wait=False)
+            _turns.offer(self._fold_once, is_full=self._is_full)
 
     def extend(  # noqa: PLR0917 - columns of one table
         self, seconds: Sequence[float], trace_ids: Sequence[int], ends_s: Sequence[float]
@@ -108,12 +111,24 @@ class Latencies:
         Raises:
             ValueError: If the lengths differ.
         """
-        rows: list[Any] = [None] * (3 * len(seconds))
-        rows[0::3], rows[1::3], rows[2::3] = seconds, trace_ids, ends_s
+        self.put(rows_of(seconds, trace_ids, ends_s))
+        self.fold_if_full()
+
+    def put(self, rows: list[Any]) -> None:
+        """Record what `rows_of` returned; `fold_if_full` is to follow."""
         log = self._log
         log += rows
-        if len(log) >= self._limit:
-            self._fold(wait=False)
+
+    def fold_if_full(self) -> None:
+        """Count what waits if that is enough."""
+        if len(self._log) >= self._limit:
+            _turns.offer(self._fold_once, is_full=self._is_full)
+
+    @property
+    def last_s(self) -> float:
+        """When the last operation that was recorded ended; before all others if there is none."""
+        last = self._log[-1:]
+        return last[0] if last and isinstance(last[0], (int, float)) else -math.inf
 
     @property
     def count(self) -> int:
@@ -188,8 +203,35 @@ class Latencies:
             self._sketch.merge(other._sketch)
             self._rates.merge(other._rates)
             self._refused += other._refused
-            self._log[: self._folded] = _flat(rows[-self.window :])
-            self._folded = 3 * min(len(rows), self.window)
+            kept = _flat(rows[-self.window :])
+            folded = len(kept)
+            self._log[: self._folded] = kept
+            self._folded = folded
+
+    def resize(self, window: int) -> None:
+        """Keep another number of the last operations from now on."""
+        with _lock:
+            waiting = self._limit - 3 * self.window
+            self.window, self._limit = window, 3 * window + waiting
+
+    def pour_into(self, target: Latencies) -> int:
+        """Move all that was recorded to another one, and what is recorded here from now on.
+
+        Returns:
+            How many operations were moved.
+        """
+        with _lock:
+            count = self.count
+            moved = Latencies(self.window)
+            moved._log, moved._folded = self._log, self._folded
+            moved._sketch, moved._rates = self._sketch, self._rates
+            moved._refused = self._refused
+            empty = Latencies(self.window)
+            self._folding, self._limit = True, maxsize  # it is the target's to count
+            self._log, self._folded = target._log, 0
+            self._sketch, self._rates, self._refused = empty._sketch, empty._rates, 0
+            target.merge(moved)
+            return count
 
     def _recent(self) -> list[Any]:
         """Return the last operations, flat as the log is."""
@@ -197,42 +239,56 @@ class Latencies:
             self._fold()
             return self._log[max(0, self._folded - 3 * self.window) : self._folded]
 
-    def _fold(self, *, wait: bool = True) -> None:
-        """Count what is new in the log, and cut off what is old; see `Sketch._fold`."""
-        if not _lock.acquire(blocking=wait):
+    def _is_full(self) -> bool:
+        return len(self._log) >= 2 * self._limit
+
+    def _fold(self) -> None:
+        """Count what is new in the log, and cut off what is old."""
+        _turns.take(self._fold_once)
+
+    def _fold_once(self) -> None:
+        if self._folding:  # a signal handler interrupted this very thread at it
             return
         try:
-            if not self._folding:  # else a signal handler interrupted this very thread at it
-                self._folding = True
-                try:
-                    self._fold_log()
-                finally:
-                    self._folding = False
+            self._folding = True
+            self._fold_log()
         finally:
-            _lock.release()
+            self._folding = False
 
     def _fold_log(self) -> None:
         log, start = self._log, self._folded
         end = len(log)  # others may append: what comes later waits for the next time
-        if end > start and not self._count_columns(log[start:end:3], log[start + 2 : end : 3]):
+        if end > start and not self._count_columns(
+            log[start:end:3], log[start + 2 : end : 3], end=end
+        ):
             rows = _rows(log[start:end])
             valid = [row for row in rows if _is_valid(row)]
-            self._refused += len(rows) - len(valid)
-            log[start:end] = _flat(valid)
-            end = start + 3 * len(valid)
-            self._count_columns([row[0] for row in valid], [row[2] for row in valid])
+            seconds, ends_s = [row[0] for row in valid], [row[2] for row in valid]
+            flat, refused = _flat(valid), len(rows) - len(valid)
+            log[start:end] = flat
+            self._refused += refused
+            end = start + len(flat)
+            self._count_columns(seconds, ends_s, end=end)
         old = max(0, end - 3 * self.window)
-        del log[:old]
-        self._folded = end - old
+        if old:
+            del log[:old]
+            self._folded -= old
 
-    def _count_columns(self, seconds: list[float], ends_s: list[float]) -> bool:
-        """Count all, or none and return False if one cannot be counted."""
+    def _count_columns(self, seconds: list[float], ends_s: list[float], *, end: int) -> bool:
+        """Count what is in the log up to `end`, or return False if one cannot be counted."""
         try:
             ends_s.sort()  # 4 ns each, as they are in order already
-            if not (math.isfinite(sum(ends_s)) and self._sketch.take(seconds)):
+            if not math.isfinite(sum(ends_s)):
                 return False
         except TypeError:
             return False
+        with LOCK:
+            if seconds and not self._sketch.take_locked(seconds):
+                return False
+            self._folded = (
+                end  # right after: no signal handler raises in between, which counts twice
+            )
+        self._sketch.tidy()
         self._rates.add(ends_s)
         return True
 
@@ -246,6 +302,19 @@ def _is_valid(row: tuple[Any, ...]) -> bool:
         and isinstance(end_s, (int, float))
         and math.isfinite(end_s)
     )
+
+
+def rows_of(  # noqa: PLR0917 - columns of one table
+    seconds: Sequence[float], trace_ids: Sequence[int], ends_s: Sequence[float]
+) -> list[Any]:
+    """Return columns as `Latencies` has them: flat, as tuples would cost garbage collections.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    rows: list[Any] = [None] * (3 * len(seconds))
+    rows[0::3], rows[1::3], rows[2::3] = seconds, trace_ids, ends_s
+    return rows
 
 
 def _rows(flat: list[Any]) -> list[tuple[Any, ...]]:

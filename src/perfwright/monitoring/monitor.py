@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from perfwright.core.clock import Clock
 from perfwright.monitoring import checks
-from perfwright.monitoring.export_queue import (
-    ExportQueue,
-    SpanExporter,
-    close_all,
-    flush_all,
-)
+from perfwright.monitoring.export_queue import close_all, flush_all
+from perfwright.monitoring.export_queues import queue_metrics, queue_of
+from perfwright.monitoring.exporters import SpanExporter
 from perfwright.monitoring.gauges import Gauges
-from perfwright.monitoring.operations import MAX_NAME, SlowOperation
+from perfwright.monitoring.operations import MAX_NAME, Operation, SlowOperation
 from perfwright.monitoring.recorder import BATCH, Listener, SpanRecorder
-from perfwright.monitoring.spans import Span, current
+from perfwright.monitoring.spans import CURRENT, Span, current, trace_id_of
 from perfwright.monitoring.store import Trace
-from perfwright.monitoring.summary import gauge_metrics, operation_metrics, span_metrics
+from perfwright.monitoring.summary import (
+    gauge_metrics,
+    operation_metrics,
+    span_metrics,
+)
 from perfwright.monitoring.tags import plain_tags
 
 if TYPE_CHECKING:
     from perfwright.monitoring.metrics import Metric
 
 _CLOSE_S = 5.0
+_around = CURRENT.get
 
 
 class PerformanceMonitor(SpanRecorder):
@@ -87,6 +89,7 @@ class PerformanceMonitor(SpanRecorder):
         )
         self._wall_offset_s = self._clock.today().timestamp() - self._now()
         self._gauges = Gauges()
+        self._known = self._tally.operations.known
         for exporter in exporters:
             self.add_exporter(exporter)
 
@@ -94,11 +97,10 @@ class PerformanceMonitor(SpanRecorder):
         """Return the span around the code that asks, of whichever monitor."""
         return current()
 
-    def record(
+    def record(  # noqa: PLR0917 - keyword-only parameters would cost 60 of 230 ns
         self,
         name: str,
         seconds: float,
-        *,
         failed: bool = False,
         tags: Mapping[str, Any] | None = None,
     ) -> None:
@@ -111,34 +113,31 @@ class PerformanceMonitor(SpanRecorder):
             seconds: How long it took.
             failed: Whether it failed.
             tags: Shown with it if it was slow.
+
+        Raises:
+            TypeError: If an argument is not of its kind.
+            ConfigError: If `seconds` is negative or not finite.
         """
-        if type(name) is not str:
-            checks.span_name(name, kind="internal")
+        # Written out as in `start_trace`: nearly all records are of known operations.
         if type(seconds) is not float or not 0.0 <= seconds < inf:
             seconds = checks.duration(seconds, field="seconds")
-        around = current()
-        trace_id = around.trace_id if around is not None else 0
-        end_s = self._now()
-        operation = self._tally.operations.get(name)
-        if operation is None:
-            name = name[:MAX_NAME]
-            with self._lock:
-                self._fold()  # so that operations are in the order of their first end
-                operation = self._tally.operations.find(name, times=1)
-        operation.latencies.record(seconds, trace_id, end_s)
-        if failed or seconds >= self.slow_threshold:
-            slow = SlowOperation(
-                operation=name,
-                seconds=seconds,
-                end_s=end_s,
-                trace_id=trace_id,
-                tags=plain_tags(tags or {}),
-            )
-            with self._lock:
-                self._tally.add_notable(slow, operation, failed=bool(failed))
-        if self._listeners:
-            span = Span(
-                name,
+        now = self._now
+        end_s = now()
+        try:
+            operation = self._known[name]
+        except (KeyError, TypeError):
+            checks.span_name(name, kind="internal")
+            operation = self._recorded_first(name[:MAX_NAME], end_s)
+        around = _around()
+        trace_id = 0 if around is None else trace_id_of(around)
+        # Nothing between these two lines makes room for another thread that moves the log.
+        log = operation.latencies._log
+        log += (seconds, trace_id, end_s)
+        if len(log) >= operation.latencies._limit:
+            operation.latencies.fold_if_full()
+        if seconds >= self._slow_s or failed or self._listeners:
+            ended = Span(
+                name[:MAX_NAME],
                 trace_id=trace_id,
                 span_id=0,
                 start_s=end_s - seconds,
@@ -147,7 +146,23 @@ class PerformanceMonitor(SpanRecorder):
                 error="failed" if failed else None,
                 kept=False,
             )
-            self._tell(span)
+            self._record_notable(ended, operation, seconds=seconds)
+
+    def _recorded_first(self, name: str, end_s: float) -> Operation:
+        with self._lock:
+            self._fold()  # so that operations are in the order of their first end
+            return self._tally.operations.find_one(name, end_s=end_s)
+
+    def _record_notable(self, ended: Span, operation: Operation, *, seconds: float) -> None:
+        """Tell of a record that was slow or failed, or that somebody listens to."""
+        failed = ended.error is not None
+        if failed or seconds >= self._slow_s:
+            slow = replace(SlowOperation.of(ended), seconds=seconds, error=None)
+            with self._lock:
+                operation = self._known.get(ended.name, operation)
+                self._tally.add_notable(slow, operation, failed=failed)
+        if self._listeners:
+            self._tell(ended)
 
     # --- Reading ----------------------------------------------------------------------------------
 
@@ -225,6 +240,7 @@ class PerformanceMonitor(SpanRecorder):
             "errors": {name: each.failed for name, each in known if each.failed},
             "slow_operations": slow,
             "gauges": gauges,
+            "gauge_losses": self._gauges.losses(),
             "spans": spans,
             "misuse": misuse,
             "exporters": [queue.counts() for queue in self._tally.queues],
@@ -241,6 +257,7 @@ class PerformanceMonitor(SpanRecorder):
             "kept": len(self._tally.store),
             "dropped": dict(self._tally.store.dropped),
             "other_operations": self._tally.operations.overflowed,
+            "displaced_operations": self._tally.operations.displaced,
         }
 
     def metrics(self) -> Iterator[Metric]:
@@ -251,7 +268,8 @@ class PerformanceMonitor(SpanRecorder):
             losses = dict(self._misuse)
         yield from operation_metrics(known)
         yield from span_metrics(spans, losses=losses)
-        yield from gauge_metrics(self._gauges.read())
+        yield from gauge_metrics(self._gauges.read(), losses=self._gauges.losses())
+        yield from queue_metrics(self._tally.queues)
 
     def wall_s(self, clock_s: float) -> float:
         """Turn a time of the monitor's clock into seconds since 1970, by a constant difference."""
@@ -260,13 +278,17 @@ class PerformanceMonitor(SpanRecorder):
     # --- Gauges -----------------------------------------------------------------------------------
 
     def set_gauge(self, name: str, value: float) -> None:
-        """Say how full something is now, such as a queue."""
+        """Say how full something is now, such as a queue.
+
+        Raises:
+            TypeError: If the name is no string or the value no number.
+            ValueError: If the value is not finite.
+        """
         self._gauges.set(name, value)
 
     def watch_gauge(self, name: str, read: Callable[[], float]) -> Callable[[], None]:
         """Ask `read` for a gauge each time that somebody looks; returns what ends that."""
-        self._gauges.watch(name, read)
-        return partial(self._gauges.remove, name)
+        return self._gauges.watch(name, read)
 
     # --- Who else is told -------------------------------------------------------------------------
 
@@ -278,6 +300,7 @@ class PerformanceMonitor(SpanRecorder):
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with a span; {listener!r} cannot be")
+        checks.not_async(listener, field="a listener")
         with self._lock:
             self._listeners = (*self._listeners, listener)
             self._batch = 0  # of none: another thread may have counted the span already
@@ -293,25 +316,31 @@ class PerformanceMonitor(SpanRecorder):
         return remove
 
     def add_exporter(
-        self, exporter: SpanExporter, *, max_queue: int = 2048, interval_s: float = 1.0
+        self,
+        exporter: SpanExporter,
+        *,
+        max_queue: int | None = None,
+        interval_s: float | None = None,
     ) -> Callable[[], None]:
         """Hand the kept spans of this process to `exporter`, from a thread of its own.
 
         Args:
             exporter: Has `export(spans)`, and if it likes `flush(timeout_s)`, `close(timeout_s)`.
-            max_queue: Spans that wait for it at most; more are dropped and counted.
-            interval_s: Longest time that a span waits while the exporter is free.
+            max_queue: Spans that wait for it at most; more are dropped and counted. By default
+                what the exporter has itself, else 8,192.
+            interval_s: Longest time that a span waits while the exporter is free. By default what
+                the exporter has itself, else 1 s.
 
         Returns:
             What delivers the waiting spans and ends that.
         """
         if not callable(getattr(exporter, "export", None)):
             raise TypeError(f"an exporter has a method `export`; {exporter!r} has none")
-        checks.whole(max_queue, field="max_queue", low=1)
-        checks.duration(interval_s, field="interval_s")
-        queue = ExportQueue(
-            exporter, refill=self.settle, max_spans=max_queue, interval_s=interval_s
-        )
+        if max_queue is not None:
+            checks.whole(max_queue, field="max_queue", low=1)
+        if interval_s is not None:
+            checks.duration(interval_s, field="interval_s")
+        queue = queue_of(exporter, refill=self.settle, max_spans=max_queue, interval_s=interval_s)
         with self._lock:
             self._tally.queues = (*self._tally.queues, queue)
         queue.start()
@@ -324,12 +353,19 @@ class PerformanceMonitor(SpanRecorder):
         return remove
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Hand everything that has finished to the exporters; returns whether all of it went."""
+        """Deliver everything that has finished; returns whether no span was lost since last time.
+
+        Lost is what found no room, what an exporter did not deliver, and what is not delivered in
+        time: see `get_stats()["exporters"]`.
+        """
         self.settle()
         return flush_all(self._tally.queues, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> bool:
-        """Flush, end the exporters' threads and stop making spans; what was counted stays."""
+        """Flush, end the exporters' threads and stop making spans; what was counted stays.
+
+        Returns what a flush does.
+        """
         self.enabled = False
         self.settle()
         return close_all(self._tally.queues, timeout_s)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from perfwright.monitoring.latencies import Latencies
-from perfwright.monitoring.spans import Span
+from perfwright.monitoring._newcomers import Newcomers
+from perfwright.monitoring.latencies import Latencies, rows_of
+from perfwright.monitoring.spans import NOTHING, Span
 from perfwright.monitoring.tags import BIG, LEAST, plain
 
 Group = tuple[str, Sequence[Span], list[float]]
@@ -56,10 +57,12 @@ class SlowOperation:
 class Operation:
     """One operation: how long it took, how often it was slow, how often it failed."""
 
-    __slots__ = ("failed", "latencies", "slow")
+    __slots__ = ("failed", "is_own", "latencies", "slow")
 
-    def __init__(self, latencies: Latencies) -> None:
+    def __init__(self, latencies: Latencies, *, is_own: bool = True) -> None:
         self.latencies = latencies
+        self.is_own = is_own
+        """Whether it ever ended in this process."""
         self.failed = 0
         self.slow = 0
 
@@ -74,62 +77,138 @@ class Operation:
         self.slow += other.slow
 
 
-class Operations:
-    """Operations by name. Not for several threads: its monitor holds a lock."""
+class _Counted(NamedTuple):
+    """What is to be counted of one operation."""
 
-    def __init__(self, *, window: int, max_operations: int, since_s: float = -inf) -> None:
+    name: str
+    spans: Sequence[Span]
+    rows: list[Any]
+    """See `latencies.rows_of`."""
+    slow: int
+    failed: int
+
+
+@dataclass(slots=True)
+class Work:
+    """What is to be counted of a batch of spans, and how far that is."""
+
+    groups: list[_Counted]
+    slow: list[Span]
+    failed: list[Span]
+    taken_before: int = 0
+    """By the store: if that is more now, it has the batch."""
+
+
+class Operations:
+    """Operations by name. Not for several threads: its monitor holds a lock.
+
+    Names that come from other processes have three quarters of the places at most. Where there is
+    no place for a name, it is counted as `other`, until it has come `RECURS` times: then it takes
+    the place of the one that ended nothing for longest, if that is for as long as this took. So
+    names made of data, each of which comes once, get no place that is in use, nor keep one.
+
+    Args:
+        window: See `Latencies`.
+        max_operations: Places.
+        since_s: When counting began.
+        resource: Spans that have this very one are of this process.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: int,
+        max_operations: int,
+        since_s: float = -inf,
+        resource: Mapping[str, Any] = NOTHING,
+    ) -> None:
         self._window, self._max_operations, self._since_s = window, max_operations, since_s
-        self._known: dict[str, Operation] = {}
+        self._max_foreign = max(1, max_operations - max_operations // 4)
+        self._resource = resource
+        self.known: dict[str, Operation] = {}
+        """By name, in the order of their first end."""
+        self._foreign = 0
+        self._other: Operation | None = None
+        self._newcomers = Newcomers()
         self.overflowed = 0
         """Spans and records counted as `other`, as there were too many names."""
+        self.displaced = 0
+        """Names that lost their place; their numbers went to `other`."""
 
-    def find(self, name: str, *, times: int) -> Operation:
-        """Return the operation to count something in: a new one if there is room, else `other`."""
-        found = self._known.get(name)
-        if found is not None:
-            return found
-        if len(self._known) >= self._max_operations:
-            self.overflowed += times
-            name = OTHER
-        waiting = _MANY_WAITING if len(self._known) < _MANY else _FEW_WAITING
-        latencies = Latencies(self._window, since_s=self._since_s, max_waiting=waiting)
-        return self._known.setdefault(name, Operation(latencies))
+    def find(self, name: str, *, times: int, end_s: float, is_own: bool = True) -> Operation:
+        """Return the operation to count something in: its own if it has or gets a place."""
+        found = self.known.get(name)
+        if found is None:
+            found = self._new(name, times=times, end_s=end_s, is_own=is_own)
+        if is_own and not found.is_own:
+            found.is_own = True
+            self._foreign -= 1
+        return found
+
+    def find_one(self, name: str, *, end_s: float) -> Operation:
+        """Return the operation to count one record of this process in."""
+        found = self.find(name, times=1, end_s=end_s)
+        self.overflowed += found is self._other and name != OTHER
+        return found
+
+    def resize(self, window: int) -> None:
+        """Let all operations keep another number of the last ones."""
+        self._window = window
+        others = [self._other] if self._other is not None else []
+        for operation in (*self.known.values(), *others):
+            operation.latencies.resize(window)
 
     def get(self, name: str) -> Operation | None:
-        """Return the operation if it ever ran."""
-        return self._known.get(name)
+        """Return the operation if it has a place."""
+        return self.known.get(name)
 
     def items(self) -> Iterator[tuple[str, Operation]]:
         """Yield all operations by name, in the order of their first end."""
-        return iter(self._known.items())
+        return iter(self.known.items())
 
-    def count(
-        self, groups: Iterable[Group], *, slow_s: float, latest_s: float = inf
-    ) -> tuple[list[Span], list[Span]]:
-        """Count finished spans; returns those that were slow and those that failed.
+    def prepared(self, groups: Iterable[Group], *, slow_s: float, latest_s: float = inf) -> Work:
+        """Return what `count` is to count, without having counted any of it.
 
         Args:
             groups: What `grouped` returned.
             slow_s: From how many seconds on a span is slow.
             latest_s: What ended after this, by another clock, counts as if it had ended then.
         """
-        slow: list[Span] = []
-        failed: list[Span] = []
+        work = Work([], [], [])
         for name, spans, seconds in groups:
-            operation = self.find(name, times=len(spans))
             ends_s = [span.end_s for span in spans]
             if latest_s < inf:
                 ends_s = [min(end_s, latest_s) for end_s in ends_s]
-            operation.latencies.extend(seconds, [span.trace_id for span in spans], ends_s)
+            late: list[Span] = []
             if max(seconds) >= slow_s:
                 late = [span for span in spans if span.end_s - span.start_s >= slow_s]
-                operation.slow += len(late)
-                slow += late
+                work.slow += late
             broken = [span for span in spans if span.error is not None]
-            if broken:
-                operation.failed += len(broken)
-                failed += broken
-        return slow, failed
+            work.failed += broken
+            rows = rows_of(seconds, [span.trace_id for span in spans], ends_s)
+            work.groups.append(_Counted(name, spans, rows, len(late), len(broken)))
+        work.groups.reverse()  # it is taken from the end
+        return work
+
+    def count(self, work: Work) -> None:
+        """Count what is left of `work`, all of it exactly once even if it is called again."""
+        while work.groups:
+            name, spans, rows, slow, failed = work.groups[-1]
+            operation = self.known.get(name)
+            if operation is None or not operation.is_own:
+                # Not `any`: what a signal handler raises in a generator that ends early is lost.
+                is_own = id(self._resource) in {id(span.resource) for span in spans}
+                operation = self.find(name, times=len(spans), end_s=rows[2], is_own=is_own)
+            overflowed = len(spans) if operation is self._other and name != OTHER else 0
+            latencies = operation.latencies
+            # Python looks for signals after calls of C functions, at the start of functions and at
+            # the end of a loop: there is none of these up to `del`, so a group counts as a whole.
+            latencies.put(rows)
+            operation.slow += slow
+            operation.failed += failed
+            self.overflowed += overflowed
+            del work.groups[-1]
+            latencies.fold_if_full()
 
     def merge(self, other: Operations) -> None:
         """Count what `other` counted.
@@ -141,8 +220,62 @@ class Operations:
             times = operation.latencies.count
             if name == OTHER:
                 times = max(0, times - other.overflowed)  # these are added below
-            self.find(name, times=times).merge(operation)
+            found = self.known.get(name)
+            if found is None:
+                has_place = self._has_place(is_own=operation.is_own)
+                found = self._add(name, is_own=operation.is_own) if has_place else self._overflow()
+                self.overflowed += 0 if has_place else times
+            found.merge(operation)
         self.overflowed += other.overflowed
+        self.displaced += other.displaced
+
+    def _new(self, name: str, *, times: int, end_s: float, is_own: bool) -> Operation:
+        """Return a new operation where there is a place or one gets free, else `other`."""
+        if self._has_place(is_own=is_own):
+            return self._add(name, is_own=is_own)
+        since_s = self._newcomers.came(name, times=times, at_s=end_s)
+        if since_s is None:
+            return self._overflow()
+        self._newcomers.forget(name)
+        idle = self._idlest(is_own=is_own)
+        if idle is None or self.known[idle].latencies.last_s >= since_s:
+            return self._overflow()
+        self._displace(idle)
+        return self._add(name, is_own=is_own)
+
+    def _has_place(self, *, is_own: bool) -> bool:
+        taken = len(self.known) - (self._other is not None)
+        return taken < self._max_operations and (is_own or self._foreign < self._max_foreign)
+
+    def _add(self, name: str, *, is_own: bool) -> Operation:
+        waiting = _MANY_WAITING if len(self.known) < _MANY else _FEW_WAITING
+        latencies = Latencies(self._window, since_s=self._since_s, max_waiting=waiting)
+        self._foreign += not is_own
+        added = self.known[name] = Operation(latencies, is_own=is_own)
+        return added
+
+    def _overflow(self) -> Operation:
+        if self._other is None:
+            self._other = self.known.get(OTHER) or self._add(OTHER, is_own=True)
+        return self._other
+
+    def _idlest(self, *, is_own: bool) -> str | None:
+        """Return whose place is to be taken first: names of other processes take no own one's."""
+        ends_s = {
+            name: operation.latencies.last_s
+            for name, operation in self.known.items()
+            if operation is not self._other and (is_own or not operation.is_own)
+        }
+        return min(ends_s, key=ends_s.__getitem__, default=None)
+
+    def _displace(self, name: str) -> None:
+        leaving, other = self.known[name], self._overflow()
+        self.overflowed += leaving.latencies.pour_into(other.latencies)
+        del self.known[name]
+        self._foreign -= not leaving.is_own
+        self.displaced += 1
+        other.failed += leaving.failed
+        other.slow += leaving.slow
 
 
 def grouped(batch: Sequence[Span]) -> list[Group]:

@@ -8,7 +8,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from threading import RLock
 from typing import Any, Final, Self
 
 from perfwright.core import ConfigError
@@ -20,6 +19,7 @@ from perfwright.monitoring._contents import (
     unreadable,
 )
 from perfwright.monitoring._sums import shown, units_in, units_of
+from perfwright.monitoring._turns import Turns
 
 __all__ = ["LATENCY_BOUNDS_S", "Exponential", "Sketch"]
 
@@ -38,12 +38,12 @@ FEW_AT_HAND: Final = 682
 
 _PAGE_BITS = 7
 _PAGE_LAST = (1 << _PAGE_BITS) - 1
+_EMPTY_PAGE = array("Q", bytes(8 << _PAGE_BITS))
 
-_lock = RLock()  # one for all, held for microseconds: merging two ways at once cannot deadlock
+_turns = Turns()  # one for all, held for microseconds: merging two ways at once cannot deadlock
+LOCK = _turns.lock
 # A child must not inherit a sketch that another thread was about to change.
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-)
+os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 
 class Sketch:
@@ -114,7 +114,7 @@ class Sketch:
             waiting = self._waiting
             waiting.append(value)
             if len(waiting) >= _FOLD_AT:
-                self._fold(wait=False)
+                _turns.offer(self._fold_once, is_full=self._is_full)
             return
         if count < 0:
             raise ValueError(f"a value cannot be counted {count} times")
@@ -142,8 +142,10 @@ class Sketch:
         """Count all values at once, or none and return False if one cannot be counted."""
         if not values:
             return True
-        with _lock:
-            return self._take(values)
+        with LOCK:
+            is_taken = self.take_locked(values)
+            self.tidy()
+            return is_taken
 
     def merge(self, other: Sketch) -> None:
         """Count all that `other` counted, as if it had been added here."""
@@ -234,7 +236,7 @@ class Sketch:
 
     def contents(self) -> Contents:
         """Return what was added so far: a copy, in which all parts fit together."""
-        with _lock:
+        with LOCK:
             self._fold()
             low, high = (self._min, self._max) if self._count else (math.nan, math.nan)
             return Contents(self._all_counts(), self._count, self._units, low, high)
@@ -252,66 +254,91 @@ class Sketch:
         held = self.contents()
         return f"<Sketch of {held.count} values from {held.min:g} to {held.max:g}>"
 
-    def _fold(self, *, wait: bool = True) -> None:
-        """Count the values that wait; `wait=False` leaves it to whoever is about it now."""
-        if not _lock.acquire(blocking=wait):
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= 2 * _FOLD_AT
+
+    def _fold(self) -> None:
+        """Count the values that wait."""
+        _turns.take(self._fold_once)
+
+    def _fold_once(self) -> None:
+        if self._folding:  # a signal handler interrupted this very thread at it
             return
         try:
-            if not self._folding:  # else a signal handler interrupted this very thread at it
-                self._folding = True
-                try:
-                    values = self._waiting[:]  # others may append: what came later stays
-                    del self._waiting[: len(values)]
-                    if values:
-                        self._take(values)  # `add` has looked at each
-                finally:
-                    self._folding = False
+            self._folding = True
+            values = self._waiting[:]  # others may append: what comes later stays
+            number = len(values)
+            if number:
+                self.take_locked(values)  # `add` has looked at each
+                del self._waiting[:number]
+                self.tidy()
         finally:
-            _lock.release()
+            self._folding = False
 
-    def _take(self, values: Sequence[float]) -> bool:
+    def take_locked(self, values: Sequence[float]) -> bool:
+        """Do as `take`, in the hands of who has `LOCK`, without `tidy`.
+
+        It is all or nothing even if a signal handler raises an exception in the midst of it.
+        """
         counts = self._counts
         try:
             about = float(sum(values))
             keys = keys_of(values)
-        except OverflowError:  # an integer beyond all floating point numbers
+        except (OverflowError, TypeError):  # an integer beyond all floating point numbers, a text
             return False
         known, at_low, at_high = len(counts), counts[self._low_key], counts[self._high_key]
-        counts.update(keys)
-        # Looking at new buckets and at those of both ends saves the 20 ns of looking at each value.
-        # What cannot be counted is always among the new ones, as it never keeps its bucket.
-        new = list(islice(reversed(counts), len(counts) - known))
-        if new and max(new) > LAST_KEY:
-            if not _are_valid(values):
+        try:
+            counts.update(keys)
+            # Looking at new buckets and at those of both ends saves the 20 ns of looking at each
+            # value. What cannot be counted is always among the new ones, as it never keeps its
+            # bucket.
+            new = list(islice(reversed(counts), len(counts) - known))
+            extremes: list[float] = []
+            if new and max(new) > LAST_KEY:
+                if not _are_valid(values):
+                    self._untake(keys)
+                    return False
+                extremes.append(0.0)  # it was -0.0
+            if counts[self._low_key] > at_low or min(new, default=LAST_KEY) < self._low_key:
+                extremes.append(min(values))
+            if counts[self._high_key] > at_high or max(new, default=0) > self._high_key:
+                extremes.append(max(values))
+            bounds = self._bounds_with(extremes)
+            count = self._count + len(values)
+            units = self._units + units_in(values, about=about, least=bounds[0])
+        except BaseException:
+            if self._total_count() > self._count:
                 self._untake(keys)
-                return False
-            self._widen(0.0)  # it was -0.0
-        if counts[self._low_key] > at_low or min(new, default=LAST_KEY) < self._low_key:
-            self._widen(min(values))
-        if counts[self._high_key] > at_high or max(new, default=0) > self._high_key:
-            self._widen(max(values))
-        self._count += len(values)
-        self._units += units_in(values, about=about, least=self._min)
-        if len(counts) > self._at_hand:
-            self._put_away()
+            raise
+        # From here to the return there is no call, so that all of it is done.
+        self._count, self._units = count, units
+        self._min, self._max, self._low_key, self._high_key = bounds
         return True
 
-    def _put_away(self) -> None:
-        """Move what was counted to where a bucket takes 8 bytes; in a dictionary it takes 90.
+    def tidy(self) -> None:
+        """Move many buckets to where each takes 8 bytes; in a dictionary it takes 90.
 
         Costs 60 ns a bucket. Values must spread over more than ten doublings for it to happen.
         """
+        if len(self._counts) <= self._at_hand:
+            return
         beyond: Counter[int] = Counter()
+        pages: dict[int, array[int]] = {}
         for key, count in self._counts.items():
-            page = self._pages.get(key >> _PAGE_BITS)
-            if page is None:
-                page = self._pages[key >> _PAGE_BITS] = array("Q", bytes(8 << _PAGE_BITS))
+            number = key >> _PAGE_BITS
+            if number not in pages:
+                pages[number] = self._pages.get(number, _EMPTY_PAGE)[:]
+            page = pages[number]
             total = page[key & _PAGE_LAST] + count
             if total < 1 << 64:
                 page[key & _PAGE_LAST] = total
             else:
                 beyond[key] = count
-        self._counts = beyond
+        pages = {**self._pages, **pages}
+        self._pages, self._counts = pages, beyond
+
+    def _total_count(self) -> int:
+        return sum(self._counts.values()) + sum(map(sum, self._pages.values()))
 
     def _all_counts(self) -> dict[int, int]:
         counts = Counter(self._counts)
@@ -321,27 +348,37 @@ class Sketch:
         return dict(counts)
 
     def _untake(self, keys: memoryview) -> None:
-        self._counts.subtract(keys)
-        for key in [key for key, count in self._counts.items() if not count]:
-            del self._counts[key]
+        gone = Counter(keys)
+        if MINUS_ZERO not in self._counts:
+            gone[0] += gone.pop(MINUS_ZERO, 0)
+        left = {key: count - gone[key] for key, count in self._counts.items()}
+        self._counts = Counter({key: count for key, count in left.items() if count})
 
-    def _widen(self, *values: float) -> None:
-        self._min = min(self._min, *map(float, values))
-        self._max = max(self._max, *map(float, values))
-        self._low_key, self._high_key = keys_of((self._min, self._max))
+    def _bounds_with(self, values: Sequence[float]) -> tuple[float, float, int, int]:
+        """Return the least and the largest of all values and of these, with their buckets."""
+        if not values:
+            return self._min, self._max, self._low_key, self._high_key
+        low = min(self._min, *map(float, values))
+        high = max(self._max, *map(float, values))
         if MINUS_ZERO in self._counts:
             self._counts[0] += self._counts.pop(MINUS_ZERO)
+        low_key, high_key = keys_of((low, high))
+        return low, high, low_key, high_key
 
     def _put(self, more: Contents) -> None:
         """Add what was counted elsewhere."""
         if not more.count:
             return
-        with _lock:
+        with LOCK:
             self._fold()
-            self._counts.update(more.counts)
+            counts = self._counts.copy()
+            counts.update(more.counts)
+            bounds = self._bounds_with((more.min, more.max))
+            self._counts = counts  # no call from here on: all or nothing
             self._count += more.count
             self._units += more.units
-            self._widen(more.min, more.max)
+            self._min, self._max, self._low_key, self._high_key = bounds
+            self.tidy()
 
 
 def _are_valid(values: Sequence[float]) -> bool:

@@ -31,7 +31,7 @@ Log = tuple[float, str, Mapping[str, Any]]
 MAX_LOGS = 64
 """Of one span; later ones are dropped and counted, as OpenTelemetry does beyond 128."""
 UNFINISHED = math.nan
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Owner(Protocol):
@@ -101,8 +101,9 @@ class Span:
     _depth: int
     """How many spans of this process are around it."""
     _owner: Owner | None
-    _token: Token[Span | None] | Stale | None
-    """What makes the span around it current again; None once that was done."""
+    _token: Token[Span | None] | Stale | Span | None
+    """What makes the span around it current again; None once that was done. Until it is current
+    itself, the span around it, or `ALONE`: see `alive`."""
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Span:
         logs: list[Log] | None = None,
         error: str | None = None,
         kept: bool = True,
-        resource: Mapping[str, Any] = _NOTHING,
+        resource: Mapping[str, Any] = NOTHING,
         trace_state: str = "",
     ) -> None:
         self.name, self.kind = name, kind
@@ -296,10 +297,23 @@ class Stale:
         self.around = around
 
 
+ALONE = Stale(None)
+"""Of a span that is being made, with none around it."""
+
+
 class _Off(Span):
     """What a disabled monitor hands out: takes everything, keeps nothing."""
 
     __slots__ = ()
+
+    def __init__(self) -> None:
+        self._token = ALONE  # so that starting a span looks twice at it
+        super().__init__("", trace_id=0, span_id=0, start_s=0.0, end_s=0.0, kept=False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep the first value: all disabled monitors of the process share this span."""
+        if not hasattr(self, name):
+            super().__setattr__(name, value)
 
     def add_tag(self, key: str, value: Any) -> None:
         """Do nothing."""
@@ -311,9 +325,8 @@ class _Off(Span):
         """Do nothing."""
 
 
-OFF = _Off("", trace_id=0, span_id=0, start_s=0.0, end_s=0.0, kept=False)
+OFF = _Off()
 """The only span of a disabled monitor: its identifiers are 0, so it is nobody's parent."""
-OFF._token = Stale(None)  # so that starting a span looks twice at it
 
 CURRENT: ContextVar[Span | None] = ContextVar("perfwright_span", default=None)
 """One for all monitors, so that the spans of several of them share a trace."""
@@ -329,8 +342,32 @@ def current() -> Span | None:
 
 
 def alive(span: Span) -> Span | None:
-    """Return `span`, or what is around it where it was finished behind this context's back."""
+    """Return `span`, or the nearest one around it that is rightly current in this context.
+
+    It is not where it was finished behind this context's back. Neither is it where an exception of
+    a signal handler, or one set by another thread, came in the midst of its start or its end: then
+    nobody has it to finish it, or it was finished and is still here.
+    """
     found: Span | None = span
-    while found is not None and isinstance(found._token, Stale):
-        found = found._token.around
-    return found
+    while found is not None:
+        token = found._token
+        if token is None or (isinstance(token, Token) and not found.finished):
+            return found
+        found = around_of(found)
+    return None
+
+
+def around_of(span: Span) -> Span | None:
+    """Return what was current when `span` started, even if that has ended."""
+    token = span._token
+    if isinstance(token, Stale):
+        return token.around
+    before = token.old_value if isinstance(token, Token) else token
+    return before if isinstance(before, Span) else None
+
+
+def trace_id_of(span: Span) -> int:
+    """Return the trace of what is current where the context says `span`; 0: nothing is."""
+    if type(span._token) is not Token or span.end_s is not UNFINISHED:
+        return found.trace_id if (found := alive(span)) is not None else 0
+    return span.trace_id

@@ -45,16 +45,28 @@ def span_metrics(spans: Mapping[str, Any], *, losses: Mapping[str, int]) -> Iter
     yield _gauge("spans_kept", spans["kept"], text="Finished spans in memory.")
     for reason, count in spans["dropped"].items():
         yield _counter("spans_dropped", count, text="Spans no longer in memory.", reason=reason)
+    yield _counter(
+        "operations_overflowed",
+        spans["other_operations"],
+        text="Spans and records counted as `other`, as there were too many names.",
+    )
+    yield _counter(
+        "operations_displaced",
+        spans["displaced_operations"],
+        text="Names that lost their place to others that came again and again.",
+    )
     for what, count in losses.items():
         yield _counter("span_misuse", count, text="Calls and details that were refused.", what=what)
 
 
-def gauge_metrics(gauges: Mapping[str, float]) -> Iterator[Metric]:
-    """Yield the gauges that the program set."""
+def gauge_metrics(gauges: Mapping[str, float], *, losses: Mapping[str, int]) -> Iterator[Metric]:
+    """Yield the gauges that the program set, and how many could not be shown."""
     for name, value in gauges.items():
         yield _gauge(
             "saturation", value, text="How full something is, as its name says.", name=name
         )
+    for why, count in losses.items():
+        yield _counter("saturation_lost", count, text="Gauges that could not be shown.", why=why)
 
 
 def _counter(name: str, value: float, /, *, text: str, **labels: str) -> Metric:

@@ -19,7 +19,7 @@ MAX_ITEMS = 32
 """Of one sequence; the rest is left out and an ellipsis says so."""
 BIG = 1 << 63
 """Numbers from here on become texts: no telemetry has room for them."""
-LEAST = 1 - BIG
+LEAST = -BIG
 
 _PLAIN = frozenset((float, bool, type(None)))
 _LIMITS = reprlib.Repr()
@@ -51,7 +51,7 @@ def _item(value: Any) -> Any:
         return float(value)
     if hasattr(type(value), "__index__"):
         number = int(value)
-        return number if -BIG < number < BIG else plain(hex(number))
+        return number if LEAST <= number < BIG else plain(hex(number))
     return plain(_LIMITS.repr(value))
 
 

@@ -7,9 +7,9 @@ import inspect
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from types import CoroutineType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast, overload
 
+from perfwright.monitoring._awaiting import until_awaited, within
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.spans import CURRENT, OFF, Span, current
 from perfwright.monitoring.tags import Checked, plain_tags
@@ -20,26 +20,47 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _lock = threading.Lock()
 _monitor: PerformanceMonitor | None = None
+_made: PerformanceMonitor | None = None
+"""The one that was made here, and that nobody has set up yet."""
 
 
 def get_monitor() -> PerformanceMonitor:
     """Return the monitor of this process, which is made when it is first asked for."""
-    global _monitor  # noqa: PLW0603 - one for each process is what it is
-    if _monitor is None:
+    global _monitor, _made  # noqa: PLW0603 - one for each process is what it is
+    own = _monitor  # which another thread may take away at any time
+    if own is None:
         with _lock:
-            if _monitor is None:
-                _monitor = PerformanceMonitor()
-    return _monitor
+            own = _monitor
+            if own is None:
+                own = _monitor = _made = PerformanceMonitor()
+    return own
 
 
 def set_monitor(monitor: PerformanceMonitor | None) -> PerformanceMonitor | None:
     """Make `monitor` the one of this process; returns the one before, if there was one."""
-    global _monitor
+    global _monitor, _made
     if monitor is not None and not isinstance(monitor, PerformanceMonitor):
         raise TypeError(f"set_monitor needs a PerformanceMonitor, not {type(monitor).__name__}")
     with _lock:
-        before, _monitor = _monitor, monitor
+        before, _monitor, _made = _monitor, monitor, None
     return before
+
+
+def unclaimed_monitor() -> PerformanceMonitor | None:
+    """Return the process's monitor if nobody has chosen it, so that it may be set up in place.
+
+    What `@trace` has counted so far is then in it, and the spans that are open end in it.
+    """
+    own = get_monitor()
+    return own if own is _made else None
+
+
+def leave_monitor(monitor: PerformanceMonitor) -> None:
+    """Make the process go on with a new monitor, if this one is its own."""
+    global _monitor  # noqa: PLW0603 - likewise
+    with _lock:
+        if _monitor is monitor:
+            _monitor = None
 
 
 @overload
@@ -66,7 +87,7 @@ def trace(
     For functions, coroutine functions, generators and asynchronous generators, methods of classes
     included. The span of a generator lasts from its first value to its end, and is the current one
     only while the generator runs, not while its consumer does. The span of a function that returns
-    a coroutine lasts until that has run.
+    a coroutine, a task or another future of asyncio lasts until that has run.
 
     Args:
         operation: Its name; by default `module.qualified_name`.
@@ -108,11 +129,17 @@ def _wrapper_of(function: Callable[..., Any]) -> Callable[..., Any]:
     for called in (function, getattr(function, "__call__", None)):  # noqa: B004 - the method itself
         if inspect.isasyncgenfunction(called):
             return _traced_async_generator
-        if inspect.iscoroutinefunction(called):
+        if inspect.iscoroutinefunction(called) or _is_awaitable_generator(called):
             return _traced_coroutine
         if inspect.isgeneratorfunction(called):
             return _traced_generator
     return _traced
+
+
+def _is_awaitable_generator(function: object) -> bool:
+    """Whether `types.coroutine` made it a coroutine function."""
+    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+    return bool(flags & inspect.CO_ITERABLE_COROUTINE)
 
 
 def _traced(function: Callable[P, R], setting: _Setting) -> Callable[P, R]:
@@ -126,28 +153,12 @@ def _traced(function: Callable[P, R], setting: _Setting) -> Callable[P, R]:
         except BaseException as error:
             used.finish_trace(span, error=error)
             raise
-        if type(result) is CoroutineType:
-            span.detach()
-            coroutine = cast("Coroutine[Any, Any, Any]", result)
-            return cast("R", _awaited(coroutine, span=span, monitor=used))
+        if result is not None and hasattr(type(result), "__await__"):
+            return cast("R", until_awaited(result, span=span, monitor=used))
         used.finish_trace(span)
         return result
 
     return call
-
-
-async def _awaited(
-    coroutine: Coroutine[Any, Any, R], *, span: Span, monitor: PerformanceMonitor
-) -> R:
-    """Run what a plain function returned instead of having done it, inside the call's span."""
-    try:
-        with nullcontext() if span is OFF else _within(span):
-            result = await coroutine
-    except BaseException as error:
-        monitor.finish_trace(span, error=error)
-        raise
-    monitor.finish_trace(span)
-    return result
 
 
 def _traced_coroutine(
@@ -192,7 +203,7 @@ def _traced_generator(
                 try:
                     sent = yield value
                 except GeneratorExit:
-                    with _within(inside):
+                    with within(inside):
                         generator.close()
                     raise
                 except BaseException as error:  # noqa: BLE001 - the generator's to catch or not
@@ -231,7 +242,7 @@ def _traced_async_generator(
                 try:
                     sent = yield value
                 except GeneratorExit:
-                    with nullcontext() if span is OFF else _within(inside):
+                    with nullcontext() if span is OFF else within(inside):
                         await generator.aclose()
                     raise
                 except BaseException as error:  # noqa: BLE001 - the generator's to catch or not
@@ -255,19 +266,9 @@ def _begun(monitor: PerformanceMonitor, name: str, *, tags: Mapping[str, Any] | 
 
 
 @contextmanager
-def _within(span: Span) -> Iterator[None]:
-    """Make `span` the current one, then what was so before."""
-    token = CURRENT.set(span)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
-
-
-@contextmanager
 def suppressed() -> Iterator[None]:
     """Make no spans in this block, as when spans themselves are being delivered."""
-    with _within(OFF):
+    with within(OFF):
         yield
 
 
