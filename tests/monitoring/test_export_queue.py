@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from perfwright.core import ConfigError
+from perfwright.monitoring._lots import LARGE_BYTES
+from perfwright.monitoring.exposition import prometheus_text
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.spans import Span, SpanContext
-from perfwright.monitoring.store import LARGE_BYTES
 
 
 class Exporter:
@@ -113,7 +114,7 @@ def test_what_a_full_queue_cannot_take_is_dropped_and_counted(exporter: Exporter
     monitor.add_exporter(exporter, max_queue=600, interval_s=60.0)
     make(monitor, 5000)
     exporter.may_go_on.set()
-    assert monitor.close(10.0)
+    assert not monitor.close(10.0)
     found = counts(monitor)
     assert found["exported"] == len(exporter.names)
     assert found["exported"] + found["dropped"] == 5000
@@ -138,7 +139,7 @@ def test_what_waits_is_bounded_by_its_bytes_too(exporter: Exporter) -> None:
     found = counts(monitor)
     assert found["waiting"] + found["dropped"] == 600
     exporter.may_go_on.set()
-    assert monitor.close(10.0)
+    assert not monitor.close(10.0)
     large = exporter.names.count("large")
     assert 600 * LARGE_BYTES // 70_000 <= large <= 600 * LARGE_BYTES // 58_000
     assert exporter.names.count("load") == 300
@@ -167,10 +168,10 @@ def test_a_failing_exporter_is_counted_and_asked_again(
 ) -> None:
     exporter.fails = True
     make(monitor, 2)
-    monitor.flush(10.0)
+    assert not monitor.flush(10.0)
     exporter.fails = False
     make(monitor, 1)
-    monitor.flush(10.0)
+    assert monitor.flush(10.0)
     assert counts(monitor) == {"exported": 1, "dropped": 0, "failed": 2, "waiting": 0}
     assert monitor.get_stats()["exporters"][0]["last_error"] == "OSError: nobody listens"
 
@@ -329,7 +330,7 @@ def test_an_exporter_that_raises_more_than_an_exception_is_counted_and_asked_aga
 
     monitor = PerformanceMonitor(exporters=[Once()])
     make(monitor, 2)
-    assert monitor.flush(10.0)
+    assert not monitor.flush(10.0)
     make(monitor, 1)
     assert monitor.close(10.0)
     assert counts(monitor) == {"exported": 1, "dropped": 0, "failed": 2, "waiting": 0}
@@ -446,6 +447,7 @@ def test_a_monitor_that_cannot_give_its_spans_does_not_end_delivery(
     assert not monitor.flush(10.0)
     assert monitor.get_stats()["exporters"][0]["last_error"] == "TypeError: a span is broken"
     assert exporter.names == ["load"] * 2
+    monitor.close(10.0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -458,3 +460,64 @@ def test_a_child_does_not_open_again_what_its_parent_closed(exporter: Exporter) 
         running = [t for t in threading.enumerate() if t.name == "perfwright-export"]
         os._exit(1 if running else 0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_flush_tells_of_what_was_lost_since_the_one_before(
+    monitor: PerformanceMonitor, exporter: Exporter
+) -> None:
+    exporter.fails = True
+    make(monitor, 1200)
+    while counts(monitor)["waiting"]:
+        time.sleep(0.001)
+    exporter.fails = False
+    assert not monitor.flush(10.0)
+    assert monitor.flush(10.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "arrived"),
+    [(3, 3), (None, 10), (0, 0), (-1, 0), (99, 10), (False, 0), (True, 10), ("odd", 10)],
+)
+def test_an_exporter_says_how_many_spans_arrived(answer: object, arrived: int) -> None:
+    class Saying:
+        last_error = "the rest is too old"
+
+        def export(self, spans: Sequence[Span], /) -> int | None:
+            return answer  # type: ignore[return-value]  # whatever a user's exporter returns
+
+    monitor = PerformanceMonitor(exporters=[Saying()])
+    make(monitor, 10)
+    assert monitor.close(10.0) is (arrived == 10)
+    assert counts(monitor) == {
+        "exported": arrived,
+        "failed": 10 - arrived,
+        "dropped": 0,
+        "waiting": 0,
+    }
+    said = monitor.get_stats()["exporters"][0]["last_error"]
+    assert said == ("" if arrived == 10 else "the rest is too old")
+
+
+def test_a_burst_of_8192_spans_arrives(exporter: Exporter) -> None:
+    exporter.may_go_on.clear()
+    monitor = PerformanceMonitor(exporters=[exporter])
+    make(monitor, 8192)
+    exporter.may_go_on.set()
+    assert monitor.close(30.0)
+    assert len(exporter.names) == 8192
+
+
+def test_what_was_lost_is_shown_as_metrics(exporter: Exporter) -> None:
+    class Failing:
+        def export(self, spans: Sequence[Span], /) -> int:
+            return 0
+
+    monitor = PerformanceMonitor(exporters=[exporter, Failing(), Failing()])
+    make(monitor, 3)
+    monitor.close(10.0)
+    lines = prometheus_text(monitor.metrics()).splitlines()
+    assert 'perfwright_exported_spans_total{exporter="Exporter"} 3.0' in lines
+    assert 'perfwright_exported_spans_total{exporter="Failing 2"} 0.0' in lines
+    for name in ("Failing", "Failing 2"):
+        lost = f'perfwright_export_lost_spans_total{{exporter="{name}",reason="failed"}} 3.0'
+        assert lost in lines

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from typing import Any
 
 import httpx
 import pytest
 import requests
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from perfwright.monitoring.http_clients import (
     httpx_async_transport,
@@ -140,3 +141,10 @@ def test_a_disabled_monitor_leaves_requests_as_they_are() -> None:
     off = PerformanceMonitor(enabled=False)
     with httpx.Client(transport=httpx_transport(inner, monitor=off)) as client:
         assert "traceparent" not in client.get(URL).json()
+
+
+def test_a_session_with_our_adapter_can_be_pickled() -> None:
+    session = requests.Session()
+    session.mount("https://", requests_adapter(HTTPAdapter(pool_maxsize=3)))
+    again = pickle.loads(pickle.dumps(session))
+    assert type(again.adapters["https://"]).__name__ == "Traced"

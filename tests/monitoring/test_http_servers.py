@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
+from perfwright.core import ManualClock
 from perfwright.monitoring.http_clients import httpx_async_transport
-from perfwright.monitoring.http_servers import TracingMiddleware
+from perfwright.monitoring.http_servers import TracingMiddleware, aiohttp_middleware
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.spans import Span
 
@@ -199,3 +204,145 @@ def test_a_disabled_monitor_serves_all_the_same() -> None:
     ask(off, ["/users/1", "/users/2", "/boom"])
     assert off.current() is None
     assert off.traces() == []
+
+
+def test_work_after_the_answer_takes_no_time_of_it_but_is_of_its_trace() -> None:
+    clock = ManualClock()
+    monitor = PerformanceMonitor(clock=clock)
+
+    async def later() -> None:
+        assert "GET /" in monitor.operations()  # it has ended already
+        with monitor.span("mail"):
+            clock.now_s += 60.0
+
+    async def answer(_: Request) -> PlainTextResponse:
+        clock.now_s += 1.0
+        return PlainTextResponse("x", background=BackgroundTask(later))
+
+    ask(monitor, ["/"], app=Starlette(routes=[Route("/", answer)]))
+    served, mail = sorted(spans(monitor), key=lambda span: span.start_s)
+    assert (served.name, served.seconds) == ("GET /", 1.0)
+    assert (mail.name, mail.trace_id, mail.parent_id) == ("mail", served.trace_id, served.span_id)
+    assert monitor.get_stats()["misuse"] == {}
+    assert monitor.current() is None
+
+
+def test_a_stream_lasts_until_its_last_part() -> None:
+    clock = ManualClock()
+    monitor = PerformanceMonitor(clock=clock)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            clock.now_s += 1.0
+            with monitor.span("part"):
+                yield b"x"
+
+    async def answer(_: Request) -> StreamingResponse:
+        return StreamingResponse(parts())
+
+    ask(monitor, ["/"], app=Starlette(routes=[Route("/", answer)]))
+    (served,) = [span for span in spans(monitor) if span.name == "GET /"]
+    assert served.seconds == 3.0
+    assert {span.trace_id for span in spans(monitor)} == {served.trace_id}
+
+
+def test_an_answer_from_another_task_ends_the_span_all_the_same(
+    monitor: PerformanceMonitor,
+) -> None:
+    async def pass_on(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    app = Starlette(routes=ROUTES)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=pass_on)
+    ask(monitor, ["/users/7", "/boom"], app=app)
+    served, failed = spans(monitor)
+    assert (served.name, served.error) == ("GET /users/{id}", None)
+    assert failed.error == "ValueError: boom"
+    counted = monitor.get_stats()
+    assert (counted["misuse"], counted["spans"]["open"]) == ({}, 0)
+
+
+def test_a_middleware_of_the_application_knows_the_status_of_what_was_raised(
+    monitor: PerformanceMonitor,
+) -> None:
+    app = Starlette(routes=ROUTES)
+    app.add_middleware(TracingMiddleware, monitor=monitor)
+
+    async def main() -> None:
+        inner = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=inner, base_url="http://shop") as client:
+            assert (await client.get("/boom")).status_code == 500
+
+    asyncio.run(main())
+    (span,) = spans(monitor)
+    assert span.error == "ValueError: boom"
+    assert span.tags is not None
+    assert span.tags["http.response.status_code"] == 500
+
+
+def test_a_cancelled_request_is_no_failure(monitor: PerformanceMonitor) -> None:
+    async def app(_: Any, __: Any, ___: Any) -> None:
+        raise asyncio.CancelledError
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+    async def nothing(*_: Any) -> Any:
+        return None
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(TracingMiddleware(app, monitor=monitor)(scope, nothing, nothing))
+    (span,) = spans(monitor)
+    assert (span.error, span.tags) == (
+        None,
+        {"http.request.method": "GET", "url.path": "/", "interrupted": "CancelledError"},
+    )
+
+
+def test_lines_of_tracestate_are_joined_and_two_traceparents_say_nothing(
+    monitor: PerformanceMonitor,
+) -> None:
+    other = PARENT.replace("0af7", "1af7")
+    lines = [("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2")]
+    ask(monitor, ["/"], headers=lines)
+    ask(monitor, ["/"], headers=[("traceparent", PARENT), ("traceparent", other)])
+    joined, own = spans(monitor)
+    assert (joined.trace_state, joined.trace_id_hex) == ("a=1,b=2", PARENT[3:35])
+    assert own.trace_id_hex not in (PARENT[3:35], other[3:35])
+
+
+def test_a_span_of_aiohttp_covers_requests_not_conversations(monitor: PerformanceMonitor) -> None:
+    async def show_user(_: web.Request) -> web.Response:
+        return web.Response(text="x")
+
+    async def fail(_: web.Request) -> web.Response:
+        raise ValueError("boom")
+
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            with monitor.span("message"):
+                await socket.send_str(message.data)
+        return socket
+
+    async def main() -> None:
+        app = web.Application(middlewares=[aiohttp_middleware(monitor=monitor)])
+        app.router.add_get("/users/{id}", show_user)
+        app.router.add_get("/fail", fail)
+        app.router.add_get("/talk", talk)
+        lines = [("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2")]
+        async with TestClient(TestServer(app)) as client:
+            await (await client.get("/users/7", headers=lines)).read()
+            await (await client.get("/fail")).read()
+            async with client.ws_connect("/talk") as socket:
+                await socket.send_str("x")
+                await socket.receive_str()
+
+    asyncio.run(main())
+    made = {span.name: span for span in spans(monitor)}
+    assert set(made) == {"GET /users/{id}", "GET /fail", "message"}
+    assert made["GET /users/{id}"].trace_state == "a=1,b=2"
+    failed = made["GET /fail"]
+    assert failed.tags is not None
+    assert (failed.error, failed.tags["http.response.status_code"]) == ("ValueError: boom", 500)
+    assert made["message"].parent_id == 0

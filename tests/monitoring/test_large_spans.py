@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfwright.monitoring._lots import LARGE_BYTES
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.spans import Span
-from perfwright.monitoring.store import LARGE_BYTES, SpanStore
+from perfwright.monitoring.store import SpanStore
 from perfwright.monitoring.tags import Large, plain_tags, size_of
 
 KILOBYTE = "x" * 1000

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from email.message import Message
+from types import MappingProxyType
+from typing import Any
+
+import httpx
 import pytest
+import starlette.datastructures
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
+from requests.structures import CaseInsensitiveDict
 
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.propagation import (
@@ -121,7 +129,7 @@ def test_a_bad_tracestate_does_not_cost_the_traceparent() -> None:
 
 
 def test_a_header_that_is_no_text_says_nothing() -> None:
-    assert extract({"traceparent": 7}) is None  # type: ignore[dict-item]
+    assert extract({"traceparent": 7}) is None  # type: ignore[arg-type]
 
 
 def test_a_span_of_another_process_is_continued() -> None:
@@ -147,3 +155,53 @@ def test_without_a_span_nothing_is_written() -> None:
     inject(headers)
     inject(headers, context=OFF)
     assert headers == {"accept": "*/*"}
+
+
+LINES = [("TraceParent", PARENT), ("tracestate", "a=1"), ("accept", "*/*"), ("TRACESTATE", "b=2")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        LINES,
+        iter(LINES),
+        CIMultiDict(LINES),
+        httpx.Headers(LINES),
+        starlette.datastructures.Headers(
+            raw=[(name.lower().encode(), text.encode()) for name, text in LINES]
+        ),
+        MappingProxyType({"Traceparent": PARENT, "TraceState": "a=1,b=2"}),
+    ],
+)
+def test_all_lines_of_a_header_are_read(headers: Any) -> None:
+    expected = SpanContext(CONTEXT.trace_id, CONTEXT.span_id, trace_state="a=1,b=2")
+    assert extract(headers) == expected
+
+
+def test_lines_of_a_standard_message_are_read() -> None:
+    message = Message()
+    for name, text in LINES:
+        message[name] = text
+    found = extract(message)  # type: ignore[arg-type]  # as http.server has them
+    assert found is not None
+    assert found.trace_state == "a=1,b=2"
+
+
+@pytest.mark.parametrize("kind", [list, CIMultiDict, httpx.Headers])
+def test_of_two_traceparents_none_is_believed(kind: Any) -> None:
+    assert extract(kind([("traceparent", PARENT), ("traceparent", PARENT)])) is None
+
+
+@pytest.mark.parametrize("headers", [None, 5, [1], ["ab", "traceparent"]])
+def test_what_are_no_headers_is_refused(headers: Any) -> None:
+    with pytest.raises(TypeError, match="headers are a mapping"):
+        extract(headers)
+
+
+@pytest.mark.parametrize("kind", [dict, CIMultiDict, httpx.Headers, CaseInsensitiveDict])
+def test_what_headers_said_of_another_trace_is_taken_out(kind: Any) -> None:
+    headers = kind({"TraceParent": PARENT, "Tracestate": "vendor=of-another", "accept": "*/*"})
+    inject(headers, context=SpanContext(1, 2))
+    found = {name.lower(): text for name, text in headers.items()}
+    assert found == {"traceparent": format_traceparent(SpanContext(1, 2)), "accept": "*/*"}
+    assert len(headers) == 2

@@ -64,21 +64,33 @@ def readable_name(name: str, *, field: str) -> None:
         raise ConfigError(field=field, value=name, problem=problem)
 
 
-def http_url(url: str, *, field: str) -> None:
+def http_url(
+    url: str,
+    *,
+    field: str,
+    instead: str = "name api_key_env",
+    example: str = "https://api.openai.com/v1",
+) -> None:
     """Refuse what no HTTP request can be sent to.
+
+    Args:
+        url: Of a server.
+        field: What it is called in the file.
+        instead: Where a password is to be.
+        example: Of a URL.
 
     Raises:
         ConfigError: If it has another scheme, no host, no possible port, or a password.
     """
     if password_of(url) is not None:
-        raise ConfigError(field=field, value="***", problem="holds a password; name api_key_env")
+        raise ConfigError(field=field, value="***", problem=f"holds a password; {instead}")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        problem = "must be an HTTP URL, such as https://api.openai.com/v1"
+        problem = f"must be an HTTP URL, such as {example}"
         raise ConfigError(field=field, value=url, problem=problem)
 
 

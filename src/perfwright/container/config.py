@@ -163,6 +163,10 @@ class MonitoringSection(msgspec.Struct, forbid_unknown_fields=True, frozen=True,
     sample_ratio: float | None = None
     otlp_url: str | None = None
     """Of a collector, such as `http://127.0.0.1:4318`."""
+    otlp_headers_env: str | None = None
+    """Name of a variable with headers for it, such as `Authorization=Bearer%20TOKEN`."""
+    otlp_max_queue: int | None = None
+    """Spans that may wait for it."""
     time_threshold: str | None = None
     """The detector's."""
     memory_threshold: str | None = None

@@ -60,6 +60,9 @@ class Container:
     def performance_monitor(self) -> PerformanceMonitor:
         """The monitor, which also sees each call of the adapter.
 
+        In `container`, that of this process: the one that `@trace` reports to, also before the
+        first use. Only if another one was chosen by `set_monitor`, it takes that one's place.
+
         Raises:
             ConfigError: If a setting cannot be used.
         """
@@ -116,14 +119,20 @@ class Container:
     def reset(self) -> None:
         """Forget what was built without closing it; the next use builds from the present config."""
         with self._lock:
-            self._built.clear()
+            built, self._built = self._built, {}
+        _leave(built)
 
     async def aclose(self) -> None:
-        """Close what was built, last first, and forget it; overrides are whoever's made them."""
+        """Close what was built, last first, and forget it; overrides are whoever's made them.
+
+        What `@trace` sees from then on is counted by a new monitor, which becomes the container's
+        at its next use.
+        """
         import asyncio
 
         with self._lock:
             built, self._built = self._built, {}
+        _leave(built)  # first: a monitor that is closed makes no spans
         for each in reversed(built.values()):
             if hasattr(each, "aclose"):
                 await each.aclose()
@@ -172,11 +181,13 @@ class Container:
 
     def _build_monitor(self) -> PerformanceMonitor:
         from perfwright.container.monitoring import build_monitor
-        from perfwright.monitoring import set_monitor
+        from perfwright.monitoring.tracing import set_monitor, unclaimed_monitor
 
-        monitor = build_monitor(self.config.monitoring, self._variables())
-        if self is container:
-            set_monitor(monitor)  # so that `@trace` reports to it
+        section, variables = self.config.monitoring, self._variables()
+        if self is not container:
+            return build_monitor(section, variables)
+        monitor = build_monitor(section, variables, monitor=unclaimed_monitor())
+        set_monitor(monitor)  # so that `@trace` reports to it
         return monitor
 
     def _build_profiler(self) -> Profiler:
@@ -190,6 +201,14 @@ class Container:
         detector = build_detector(self.config.monitoring, self._variables())
         detector.watch(self.performance_monitor)
         return detector
+
+
+def _leave(built: Mapping[str, Any]) -> None:
+    """Let the process go on with a monitor of its own, if its present one was built here."""
+    if (monitor := built.get("performance_monitor")) is not None:
+        from perfwright.monitoring.tracing import leave_monitor
+
+        leave_monitor(monitor)
 
 
 def _is_public(name: str, value: object) -> bool:

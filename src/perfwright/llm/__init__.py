@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from perfwright.llm.requests import Api, Request
     from perfwright.llm.routing import CostOptimizer
     from perfwright.llm.streaming import CompletionStream
+    from perfwright.llm.telemetry import MonitorSink
     from perfwright.llm.tracing import CallTrace, Stage, TraceSink
     from perfwright.llm.transport import Call, ReplyStream, Transport
 
@@ -29,6 +30,7 @@ __all__ = [
     "CostOptimizer",
     "Endpoint",
     "HedgeSettings",
+    "MonitorSink",
     "OptimizedLLMAdapter",
     "Piece",
     "Price",
@@ -50,6 +52,7 @@ _HOMES = {
     "requests": ("Api", "Request"),
     "routing": ("CostOptimizer",),
     "streaming": ("CompletionStream",),
+    "telemetry": ("MonitorSink",),
     "tracing": ("CallTrace", "Stage", "TraceSink"),
     "transport": ("Call", "ReplyStream", "Transport"),
 }

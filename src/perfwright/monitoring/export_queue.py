@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
+from perfwright.monitoring.export_buffer import ExportBuffer
+from perfwright.monitoring.exporters import SpanExporter, arrived_of
+from perfwright.monitoring.forks import renew_after_fork
 from perfwright.monitoring.spans import CURRENT, OFF, Span
-from perfwright.monitoring.store import LARGE_BYTES, bytes_of, is_large
-from perfwright.monitoring.tags import Large
 
+MAX_QUEUE = 8_192
+"""Spans that may wait, unless somebody says otherwise: 5 MB of usual ones."""
+INTERVAL_S = 1.0
 _MAX_SPANS_PER_CALL = 512
 _EXIT_S = 5.0
 """How long the end of the program waits, for all exporters of all monitors together."""
 _FLUSH_SHARE = 0.9
 """Of what is left of the time to close; the rest is for the exporter's own `close`."""
-
-
-class SpanExporter(Protocol):
-    """Where finished spans go: called from one thread, a batch at a time.
-
-    It may also have `flush(timeout_s)` and `close(timeout_s)`: the monitor's own have that thread
-    call them, with what is left of their time.
-    """
-
-    def export(self, spans: Sequence[Span], /) -> None:
-        """Take up to 512 spans; what it raises is counted, and the batch is lost."""
 
 
 class ExportQueue:
@@ -37,34 +32,67 @@ class ExportQueue:
     who flushes or closes leaves a request for it, and waits only as long as was said.
 
     Args:
-        exporter: Who gets the spans.
-        refill: Called before each delivery; makes the monitor hand over what it holds back.
-        max_spans: Waiting at most; new ones are dropped beyond that, and large ones beyond
-            `LARGE_BYTES` for each of these.
+        exporter: Who gets the spans. If it has `tick()`, that is called after each delivery, and
+            at least every `interval_s`; if it has `last_error`, that says why spans were lost.
+        max_spans: Waiting at most, those in the hands of the exporter included; new ones are
+            dropped beyond that, and large ones beyond `LARGE_BYTES` for each of these.
         interval_s: Longest time that a span waits while the exporter is free.
+        batch: Spans of one call, at most.
+        name: Of the exporter, in what is counted; by default its class.
     """
 
     def __init__(
         self,
         exporter: SpanExporter,
         *,
-        refill: Callable[[], None],
-        max_spans: int,
-        interval_s: float,
+        max_spans: int = MAX_QUEUE,
+        interval_s: float = INTERVAL_S,
+        batch: int = _MAX_SPANS_PER_CALL,
+        name: str = "",
     ) -> None:
-        self.exporter = exporter
-        self.exported = self.dropped = self.failed = 0
+        self.exporter, self.name = exporter, name or type(exporter).__name__
+        self.exported = self.failed = 0
+        self.drops: Counter[str] = Counter()
+        """Spans that the exporter was never given, by reason: `queue_full`, `closed`."""
         self.last_error = ""
-        self._refill, self._max_spans, self._interval_s = refill, max_spans, interval_s
-        self._max_bytes = max_spans * LARGE_BYTES
+        self._refills: tuple[Callable[[], None], ...] = ()
+        self._max_spans, self._interval_s = max_spans, interval_s
+        self._batch = min(batch, max_spans)
         self._closing = False
-        self.reset()
+        self._lost_before = 0  # what the last flush has told of
+        self._begin()
+        renew_after_fork(self)
+
+    def resize(self, max_spans: int | None, *, interval_s: float | None) -> None:
+        """Change what is not None."""
+        if max_spans is not None:
+            self._max_spans = self._waiting.max_spans = max_spans
+            self._batch = min(self._batch, max_spans)
+        if interval_s is not None:
+            self._interval_s = interval_s
+
+    def refill_by(self, refill: Callable[[], None]) -> None:
+        """Call `refill` before each delivery: it makes a monitor hand over what it holds back."""
+        self._refills = (*self._refills, refill)
+
+    def after_fork(self) -> None:
+        """Go on in a forked child: the thread and what waited are the parent's."""
+        if self._pid == os.getpid():
+            return  # begun anew already, by the monitor
+        self._begin()
+        renew = getattr(self.exporter, "after_fork", None)
+        if renew is not None:
+            renew()
 
     def reset(self) -> None:
         """Forget all waiting spans; in a forked child they are the parent's to deliver."""
-        self._waiting: list[Span] = []
-        self._large: dict[int, int] = {}  # bytes of the large ones of these, by `id`
-        self._bytes = 0
+        self.after_fork()
+        with self._changed:
+            self._waiting.clear()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._waiting = ExportBuffer(self._max_spans)
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._exporting = 0  # spans in the hands of the exporter
@@ -74,11 +102,21 @@ class ExportQueue:
         self._deadline_s = 0.0
         self._all_went = True  # at the last flush, or at the close
 
+    @property
+    def dropped(self) -> int:
+        """Spans that the exporter was never given."""
+        return self.drops.total()
+
+    @property
+    def lost(self) -> int:
+        """Spans that did not arrive."""
+        return self.dropped + self.failed
+
     def counts(self) -> dict[str, int | str]:
         """Return what became of the spans, and the last failure."""
         with self._changed:
             return {
-                "exporter": type(self.exporter).__name__,
+                "exporter": self.name,
                 "waiting": len(self._waiting) + self._exporting,
                 "exported": self.exported,
                 "dropped": self.dropped,
@@ -86,11 +124,18 @@ class ExportQueue:
                 "last_error": self.last_error,
             }
 
+    @property
+    def waiting(self) -> int:
+        """Spans that the exporter was not given yet."""
+        return len(self._waiting)
+
     def __len__(self) -> int:
         return len(self._waiting) + self._exporting
 
     def start(self) -> None:
         """Start the thread, so that what the monitor holds back is asked for."""
+        if self._is_running():
+            return
         with self._changed:
             if self._thread is None and not self._closing:
                 self._thread = threading.Thread(
@@ -105,30 +150,15 @@ class ExportQueue:
     def put(self, spans: Sequence[Span]) -> None:
         """Queue `spans` as far as there is room; never waits."""
         with self._changed:
-            room = 0 if self._closed else self._max_spans - len(self._waiting)
-            taken = self._fitting(spans[:room])
-            self._waiting += taken
-            self.dropped += len(spans) - len(taken)
-            if len(self._waiting) >= _MAX_SPANS_PER_CALL:
+            taken = 0 if self._closed else self._waiting.put(spans, taken=self._exporting)
+            if taken < len(spans):
+                self.drops["closed" if self._closed else "queue_full"] += len(spans) - taken
+            if len(self._waiting) >= self._batch:
                 self._hurry = True
                 self._changed.notify_all()
 
-    def _fitting(self, spans: Sequence[Span]) -> Sequence[Span]:
-        """Return those for whose bytes there is room, which is so for at least one."""
-        # Written out, as `is_large` would cost 40 ns more for each.
-        if not [1 for span in spans if type(span.tags) is Large or span.logs is not None]:
-            return spans
-        fitting: list[Span] = []
-        for span in spans:
-            size = bytes_of(span) if is_large(span) else 0
-            if not size or not self._bytes or self._bytes + size <= self._max_bytes:
-                fitting.append(span)
-                self._large[id(span)] = size
-                self._bytes += size
-        return fitting
-
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all that waits now was handed over; returns whether it was."""
+        """Wait until all that waits now was delivered; returns whether nothing was lost."""
         return flush_all([self], timeout_s)
 
     def close(self, timeout_s: float) -> bool:
@@ -156,8 +186,11 @@ class ExportQueue:
                 lambda: self._answered >= asked or not self._is_running(),
                 max(0.0, deadline_s - _now_s()),
             )
-            is_over = self._answered >= asked or not (self._is_running() or len(self))
-            return is_over and self._all_went
+            if self._answered < asked and (self._is_running() or len(self)):
+                return False
+            if not self._is_running():  # so nobody tells of what was dropped since
+                self._tell_losses(all_went=self._all_went)
+            return self._all_went
 
     def wait_closed(self, *, deadline_s: float) -> bool:
         """Wait for the thread's end until a moment, then count what it still has as lost."""
@@ -171,7 +204,8 @@ class ExportQueue:
             self._gave_up = self._gave_up or self._is_running()
             self._take_nothing_more()
             if self._exporting:
-                self._lose("closed before the exporter was done with it")
+                self._lose(self._exporting, why="closed before the exporter was done with it")
+                self._exporting = 0
             return self._all_went and not self._gave_up
 
     def _is_running(self) -> bool:
@@ -179,15 +213,24 @@ class ExportQueue:
 
     def _take_nothing_more(self) -> None:
         self._closed = True
-        self.dropped += len(self._waiting)
-        self._waiting, self._large, self._bytes = [], {}, 0
+        if left := self._waiting.clear():
+            self.drops["closed"] += left
 
-    def _lose(self, why: str) -> None:
-        self.failed += self._exporting
-        self._exporting = 0
+    def _lose(self, count: int, *, why: str) -> None:
+        self.failed += count
         self.last_error = why[:500]
 
+    def _tell_losses(self, *, all_went: bool) -> None:
+        """Answer a flush: all went if nothing was lost since the one before."""
+        self._all_went = all_went and self.lost == self._lost_before
+        self._lost_before = self.lost
+
     # --- In the thread of the exporter ------------------------------------------------------------
+
+    def pause(self, seconds: float) -> bool:
+        """Wait, for an exporter that tries again; returns whether the queue is closing."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closing, seconds)
 
     def _run(self) -> None:
         CURRENT.set(OFF)  # a traced HTTP client must not make spans of delivering spans
@@ -205,7 +248,9 @@ class ExportQueue:
             if closing:
                 all_went = self._tell("close") and all_went
             with self._changed:
-                self._answered, self._all_went = asked, all_went
+                if closing or asked > self._answered:
+                    self._tell_losses(all_went=all_went)
+                self._answered = asked
                 self._changed.notify_all()
         _running.discard(self)
 
@@ -215,34 +260,39 @@ class ExportQueue:
     def _deliver(self) -> bool:
         """Hand everything over; returns whether the monitor gave what it has."""
         is_complete = True
-        try:
-            self._refill()
-        except BaseException as error:  # noqa: BLE001 - the thread goes on with what it was given
-            self.last_error, is_complete = _said(error), False
-        while batch := self._next_batch():
-            problem = None
+        for refill in self._refills:
             try:
-                self.exporter.export(batch)
-            except BaseException as error:  # noqa: BLE001 - counted, and shown in get_stats
-                problem = _said(error)
-            with self._changed:
-                if problem is not None:
-                    self._lose(problem)
-                self.exported += self._exporting  # 0 if it was given up
-                self._exporting = 0
+                refill()
+            except BaseException as error:  # noqa: BLE001 - the thread goes on with what it was given
+                self.last_error, is_complete = _said(error), False
+        while batch := self._next_batch():
+            self._hand_over(batch)
+        self._tell("tick")
         return is_complete
+
+    def _hand_over(self, batch: list[Span]) -> None:
+        arrived, why = 0, ""
+        try:
+            arrived = arrived_of(self.exporter.export(batch), len(batch))
+        except BaseException as error:  # noqa: BLE001 - counted, and shown in get_stats
+            why = _said(error)
+        with self._changed:
+            if not self._exporting:
+                return  # it was closed meanwhile, and the batch given up
+            self.exported, self._exporting = self.exported + arrived, 0
+            if arrived < len(batch):
+                said = str(getattr(self.exporter, "last_error", ""))
+                some = f"{arrived} of {len(batch)} spans arrived"
+                self._lose(len(batch) - arrived, why=why or said or some)
 
     def _next_batch(self) -> list[Span]:
         with self._changed:
-            batch = self._waiting[:_MAX_SPANS_PER_CALL]
-            del self._waiting[: len(batch)]
-            if self._large:
-                self._bytes -= sum(self._large.pop(id(span), 0) for span in batch)
+            batch = self._waiting.take(self._batch)
             self._exporting = len(batch)
             return batch
 
-    def _tell(self, what: Literal["flush", "close"]) -> bool:
-        """Call `flush` or `close` of an exporter that has it; returns whether it did not fail."""
+    def _tell(self, what: Literal["flush", "close", "tick"]) -> bool:
+        """Call a method of an exporter that has it; returns whether it did not fail."""
         method = getattr(self.exporter, what, None)
         if method is None:
             return True
@@ -250,14 +300,14 @@ class ExportQueue:
         if self._closing and what == "flush":
             left_s *= _FLUSH_SHARE
         try:
-            return method(left_s) is not False
+            return (method() if what == "tick" else method(left_s)) is not False
         except BaseException as error:  # noqa: BLE001 - said, and shown in get_stats
             self.last_error = _said(error)
             return False
 
 
 def flush_all(queues: Iterable[ExportQueue], timeout_s: float) -> bool:
-    """Wait until all that waits was handed over; `timeout_s` is for all queues together."""
+    """Wait until all that waits was delivered; `timeout_s` is for all queues together."""
     deadline_s = _now_s() + timeout_s
     requests = [(queue, queue.ask(deadline_s=deadline_s)) for queue in queues]
     delivered = [queue.wait(asked, deadline_s=deadline_s) for queue, asked in requests]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,8 +29,12 @@ def httpx_transport(
 
     A span ends when the head of the answer has come; its body is read later.
 
+    A client that is given a transport leaves connections to it: its own `verify`, `cert`, `http2`,
+    `limits` and the proxies of the environment do nothing then. Say them to the transport:
+    `httpx_transport(httpx.HTTPTransport(verify=context, http2=True, proxy=...))`.
+
     Args:
-        inner: What really sends; by default a new `httpx.HTTPTransport`.
+        inner: What really sends; by default a new `httpx.HTTPTransport()`.
         monitor: Takes the spans; by default the process-wide one.
     """
     import httpx
@@ -53,7 +58,7 @@ def httpx_transport(
 def httpx_async_transport(
     inner: httpx.AsyncBaseTransport | None = None, *, monitor: PerformanceMonitor | None = None
 ) -> httpx.AsyncBaseTransport:
-    """Return the same for `httpx.AsyncClient`."""
+    """Return the same for `httpx.AsyncClient`; `inner` is an `httpx.AsyncHTTPTransport`."""
     import httpx
 
     sender = inner or httpx.AsyncHTTPTransport()
@@ -95,6 +100,10 @@ def requests_adapter(inner: Any = None, *, monitor: PerformanceMonitor | None = 
 
         def close(self) -> None:
             sender.close()
+
+        def __reduce__(self) -> Any:
+            """Pickle as the call that made it: the class has no name to be found by."""
+            return partial(requests_adapter, monitor=monitor), (sender,)
 
     return Traced()
 

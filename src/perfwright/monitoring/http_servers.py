@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from perfwright.monitoring.propagation import extract
-from perfwright.monitoring.spans import Span
+from perfwright.monitoring.propagation import TRACEPARENT, TRACESTATE, extract
+from perfwright.monitoring.spans import CURRENT, OFF, Span
 from perfwright.monitoring.tracing import get_monitor
 
 if TYPE_CHECKING:
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from perfwright.monitoring.monitor import PerformanceMonitor
 
-_FAILED_FROM = 500
-"""Statuses that mean failure to a server, as OpenTelemetry's conventions have it."""
+_FAILED = 500
+"""From this status on a server has failed, as OpenTelemetry's conventions have it."""
+_STATUS = "http.response.status_code"
+_CONTEXT = frozenset({TRACEPARENT.encode(), TRACESTATE.encode()})
+_BODIES = frozenset({"http.response.body", "http.response.pathsend"})
+"""Messages that end an answer, unless they say that more comes."""
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
 )
@@ -31,8 +35,10 @@ class TracingMiddleware:
     """Makes a span of each request to an ASGI application: Starlette, FastAPI, Django, Quart.
 
     The span is named by the route, `GET /users/{id}`, where the framework tells it in the scope as
-    Starlette and FastAPI do; else by the method alone, as paths have too many values. It ends when
-    the application returns, after the answer's body.
+    Starlette and FastAPI do; else by the method alone, as paths have too many values. It ends with
+    the last part of the answer's body. What the application does after that, such as background
+    tasks, takes no time of it; spans of theirs are parts of the same trace. After an answer of 500
+    or more it ends with the application, which may raise what went wrong.
 
     Args:
         app: The application.
@@ -49,26 +55,41 @@ class TracingMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        with _start(scope["method"], scope["path"], headers=headers, monitor=self._monitor) as span:
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in scope["headers"]
+            if name.lower() in _CONTEXT
+        ]
+        span = _start(scope["method"], scope["path"], headers=headers, monitor=self._monitor)
+        if span is OFF:  # not to be entered: it would hide the spans of other monitors
+            await self._app(scope, receive, send)
+            return
+        span.detach()  # its end may come in a task that the framework answers from
 
-            async def watched(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    _answered(span, message["status"])
-                await send(message)
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _answered(span, message["status"])
+            await send(message)
+            is_over = message["type"] in _BODIES and not message.get("more_body")
+            if is_over and span.error is None:  # else what failed is still to be raised
+                _end(span, scope)
 
-            try:
-                await self._app(scope, receive, watched)
-            finally:
-                _rename(span, _route(scope))
+        token = CURRENT.set(span)
+        try:
+            await self._app(scope, receive, watched)
+        except BaseException as error:
+            _end(span, scope, error=error)
+            raise
+        else:
+            _end(span, scope)
+        finally:
+            CURRENT.reset(token)
 
 
 def aiohttp_middleware(*, monitor: PerformanceMonitor | None = None) -> Any:
     """Return a middleware: `web.Application(middlewares=[aiohttp_middleware()])`.
 
-    Spans are named by the resource's canonical path, `GET /users/{id}`.
+    Spans are named by the resource's canonical path, `GET /users/{id}`. WebSockets have none.
 
     Args:
         monitor: Takes the spans; by default the process-wide one.
@@ -79,6 +100,8 @@ def aiohttp_middleware(*, monitor: PerformanceMonitor | None = None) -> Any:
     async def traced(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        if web.WebSocketResponse().can_prepare(request):  # a conversation is no request
+            return await handler(request)
         resource = request.match_info.route.resource
         headers = request.headers
         with _start(request.method, request.path, headers=headers, monitor=monitor) as span:
@@ -88,6 +111,9 @@ def aiohttp_middleware(*, monitor: PerformanceMonitor | None = None) -> Any:
             except web.HTTPException as answer:  # not a failure by itself: a redirect is one
                 _answered(span, answer.status)
                 response = answer
+            except Exception:
+                span.add_tag(_STATUS, _FAILED)
+                raise
             else:
                 _answered(span, response.status)
         if isinstance(response, web.HTTPException):
@@ -98,7 +124,11 @@ def aiohttp_middleware(*, monitor: PerformanceMonitor | None = None) -> Any:
 
 
 def _start(
-    method: str, path: str, *, headers: Mapping[str, str], monitor: PerformanceMonitor | None
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | Iterable[tuple[str, str]],
+    monitor: PerformanceMonitor | None,
 ) -> Span:
     chosen = monitor if monitor is not None else get_monitor()
     known = method if method in _METHODS else "_OTHER"
@@ -112,9 +142,23 @@ def _rename(span: Span, route: str | None) -> None:
 
 
 def _answered(span: Span, status: int) -> None:
-    span.add_tag("http.response.status_code", status)
-    if status >= _FAILED_FROM:
+    span.add_tag(_STATUS, status)
+    if status >= _FAILED:
         span.set_error(f"HTTP {status}")
+
+
+def _end(span: Span, scope: Scope, *, error: BaseException | None = None) -> None:
+    """Finish the span of a request, unless it has ended with the answer."""
+    if span.finished or span._owner is None:
+        return
+    _rename(span, _route(scope))
+    if isinstance(error, Exception) and _STATUS not in (span.tags or {}):
+        span.add_tag(_STATUS, _FAILED)  # which is what the server answers in its place
+    token = CURRENT.set(None)  # a detached span that is current cannot be finished
+    try:
+        span._owner.finish_trace(span, error)
+    finally:
+        CURRENT.reset(token)
 
 
 def _route(scope: Scope) -> str | None:

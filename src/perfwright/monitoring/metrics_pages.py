@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from perfwright.monitoring.exposition import CONTENT_TYPE, prometheus_text
 from perfwright.monitoring.http_servers import App, Receive, Scope, Send
 from perfwright.monitoring.metrics import Measured
@@ -10,12 +12,28 @@ from perfwright.monitoring.metrics import Measured
 def metrics_app(*sources: Measured) -> App:
     """Return an ASGI application that answers every GET with the present metrics of its sources.
 
-    Mount it where Prometheus is to scrape: `app.mount("/metrics", metrics_app(monitor, cache))`.
-    """
+    In Starlette and FastAPI it is a route: `app.routes.append(Route("/metrics",
+    metrics_app(monitor, cache)))`. `app.mount` would answer `/metrics` with a redirect.
 
-    async def serve(  # noqa: PLR0917 - ASGI's
-        scope: Scope, receive: Receive, send: Send
+    Raises:
+        TypeError: If a source has no metrics.
+    """
+    for source in sources:
+        if not callable(getattr(source, "metrics", None)):
+            raise TypeError(f"a source has a method `metrics`; {source!r} has none")
+    return _MetricsApp(sources)
+
+
+class _MetricsApp:
+    """An object, as Starlette takes a function for one that returns the answer."""
+
+    def __init__(self, sources: Sequence[Measured]) -> None:
+        self._sources = sources
+
+    async def __call__(  # noqa: PLR0917 - ASGI's
+        self, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        """Answer one request."""
         del receive
         if scope["type"] != "http":
             raise ValueError(f"/metrics is served over HTTP, not {scope['type']}")
@@ -23,7 +41,7 @@ def metrics_app(*sources: Measured) -> App:
         body = b""
         if found:
             body = prometheus_text(
-                metric for source in sources for metric in source.metrics()
+                metric for source in self._sources for metric in source.metrics()
             ).encode()
         headers = [
             (b"content-type", CONTENT_TYPE.encode()),
@@ -33,5 +51,3 @@ def metrics_app(*sources: Measured) -> App:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         shown = b"" if scope["method"] == "HEAD" else body
         await send({"type": "http.response.body", "body": shown})
-
-    return serve

@@ -6,7 +6,7 @@ Source: W3C Recommendation "Trace Context", level 1, with the parsing rules of l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 from perfwright.monitoring.spans import Span, SpanContext, current
 
@@ -21,6 +21,9 @@ _VERSION = re.compile(
 _KEY = r"[a-z0-9](?:[a-z0-9_\-*/]{0,255}|[a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
 _MEMBER = re.compile(rf"{_KEY}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e]")
 _MAX_MEMBERS = 32
+_ALL_LINES = ("getall", "get_list", "getlist", "get_all")
+"""Of multidict (aiohttp), httpx, Starlette and Werkzeug, and the standard library's messages."""
+_WITH_DEFAULT = ("getall", "get_all")
 _MAX_HEADER = 8_192
 """Characters; what is longer is no trace context but an attack."""
 
@@ -61,45 +64,66 @@ def parse_tracestate(texts: Iterable[str]) -> str:
     return ",".join(members) if all(map(_MEMBER.fullmatch, members)) else ""
 
 
-def extract(headers: Mapping[str, str]) -> SpanContext | None:
+def extract(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> SpanContext | None:
     """Return whose part a received message is; None if it does not say so.
 
+    Lines of `tracestate` are joined in their order. More than one `traceparent` says nothing: they
+    may name different traces.
+
     Args:
-        headers: Of the message; names in any case.
+        headers: Of the message, as a mapping or in pairs; names in any case.
+
+    Raises:
+        TypeError: If they are neither.
     """
-    text = _header(headers, TRACEPARENT)
-    context = parse_traceparent(text) if text is not None else None
+    if isinstance(headers, Iterator):
+        headers = [*headers]  # to be looked through twice
+    parents = _lines(headers, TRACEPARENT)
+    context = parse_traceparent(parents[0]) if len(parents) == 1 else None
     if context is None:
         return None
-    state = _header(headers, TRACESTATE)
-    if not state or len(state) > _MAX_HEADER:
+    states = _lines(headers, TRACESTATE)
+    if not states or sum(map(len, states)) > _MAX_HEADER:
         return context
     return SpanContext(
         trace_id=context.trace_id,
         span_id=context.span_id,
         sampled=context.sampled,
-        trace_state=parse_tracestate([state]),
+        trace_state=parse_tracestate(states),
     )
 
 
 def inject(headers: MutableMapping[str, str], *, context: Span | SpanContext | None = None) -> None:
     """Say in a message's headers whose part it is; they stay as they are if there is no span.
 
+    What they said before of another trace, as headers that are handed on do, is taken out.
+
     Args:
-        headers: Of the message; an older `traceparent` in lower case is replaced.
+        headers: Of the message.
         context: The span to name; by default the current one.
     """
     context = context if context is not None else current()
     if context is None or not context.trace_id:  # a disabled monitor's span has no identifiers
         return
+    for name in [each for each in headers if str(each).lower() in (TRACEPARENT, TRACESTATE)]:
+        headers.pop(name, None)  # which may have gone with its like in another case
     headers[TRACEPARENT] = format_traceparent(context)
     if context.trace_state:
         headers[TRACESTATE] = context.trace_state
 
 
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    """Find a header by name; mappings of HTTP libraries ignore case, a plain dict does not."""
-    value = headers.get(name)
-    if value is None and isinstance(headers, dict):
-        value = next((held for key, held in headers.items() if key.lower() == name), None)
-    return value if isinstance(value, str) else None
+def _lines(headers: Mapping[str, str] | Iterable[tuple[str, str]], name: str) -> list[str]:
+    """Return all lines of a header, in their order."""
+    for method in _ALL_LINES:  # of a mapping that ignores case, and may have a name several times
+        if (find := getattr(headers, method, None)) is not None:
+            found = find(name, None) if method in _WITH_DEFAULT else find(name)
+            return [line for line in found or () if isinstance(line, str)]
+    if isinstance(headers, Mapping):
+        if not isinstance(headers, dict) and (line := headers.get(name)) is not None:
+            return [line] if isinstance(line, str) else []
+        headers = headers.items()
+    try:
+        return [line for key, line in headers if str(key).lower() == name and isinstance(line, str)]
+    except (TypeError, ValueError):
+        given = type(headers).__name__
+        raise TypeError(f"headers are a mapping, or pairs of texts, not {given}") from None

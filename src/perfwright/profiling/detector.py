@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Resource = Literal["time", "memory"]
 MIB = 1024 * 1024
 
+_MOST = sys.float_info.max
 _MOST_TOLD = 10_000
 """Operations whose last notice is remembered; with more, the oldest may be told of again."""
 
@@ -192,7 +194,7 @@ class BottleneckDetector:
         if seconds > self._threshold("time", span.name):
             self.detect_time_bottleneck(span.name, seconds)
         size_bytes = span.tags.get("memory_bytes") if span.tags else None
-        if is_number(size_bytes) and 0 <= size_bytes < math.inf:  # type: ignore[operator]  # a number
+        if is_number(size_bytes) and 0 <= size_bytes <= _MOST:  # type: ignore[operator]  # a number
             self.detect_memory_bottleneck(span.name, size_bytes)  # type: ignore[arg-type]  # likewise
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -225,8 +227,9 @@ class BottleneckDetector:
             raise TypeError(f"the operation must be a text, not {type(operation).__name__}")
         if not is_number(value):
             raise TypeError(f"the {resource} must be a number, not {type(value).__name__}")
-        if not 0.0 <= value < math.inf:
-            raise ValueError(f"the {resource} must be finite and not negative, not {value}")
+        if not 0.0 <= value <= _MOST:
+            shown = f"not {value}" if value < 0 else "and a number of usual size"
+            raise ValueError(f"the {resource} must be finite and not negative, {shown}")
         threshold = self._threshold(resource, operation)
         if value <= threshold:
             return None

@@ -15,9 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from perfwright import OptimizedLLMAdapter
 from perfwright.core import ProviderError
-from perfwright.llm import TraceSink
-from perfwright.llm.telemetry import GenAISpans, TraceLog, TrafficLog
+from perfwright.llm import MonitorSink, TraceSink
+from perfwright.llm.telemetry import GenAISpans, TraceLog, TrafficLog, waterfall
 from perfwright.llm.testing import SimulatedProvider
+from perfwright.monitoring import PerformanceMonitor
 
 
 def calls(sinks: Sequence[TraceSink], **settings: Any) -> None:
@@ -80,3 +81,24 @@ def test_the_slowest_call_shows_where_its_time_went() -> None:
     slowest = log.slowest[0]
     assert slowest.seconds_of("attempt") == pytest.approx(slowest.seconds, rel=0.3)
     assert len(log.failed) == 1
+
+
+def test_an_attempt_that_was_cancelled_with_its_call_did_not_fail() -> None:
+    monitor, log = PerformanceMonitor(), TraceLog()
+
+    async def main(base_url: str) -> None:
+        sinks: list[TraceSink] = [MonitorSink(monitor), log]
+        async with OptimizedLLMAdapter(
+            base_url=base_url, api_key="k", model="m", trace_sinks=sinks
+        ) as adapter:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):  # as a client that goes away does
+                    await adapter.complete("a")
+
+    with SimulatedProvider(latency_s=2.0) as provider:
+        asyncio.run(main(provider.base_url))
+    assert monitor.get_stats()["operations"]["llm.attempt"]["failed"] == 0
+    assert monitor.get_stats()["errors"] == {}
+    assert "llm.attempt" in [span.name for trace in monitor.traces() for span in trace.spans]
+    drawn = waterfall(log.slowest[0]).splitlines()
+    assert [line for line in drawn if "attempt" in line and "FAILED" not in line]

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from perfwright.core import ConfigError, ManualClock, MissingExtraError
 from perfwright.monitoring.alerts import Alerts, Courier, Notice, Threshold
-from perfwright.monitoring.alerts.courier import backoff_s
 from perfwright.monitoring.alerts.delivery import shown
+from perfwright.monitoring.alerts.lane import backoff_s
 
 NOTICE = Notice(title="Alert: slow", body="page: p95 2 s", severity="warning", resolved=False)
 SECRET = "s3cretTokenOfSomebody"
@@ -254,6 +254,41 @@ def test_closing_does_not_wait_longer_than_it_may() -> None:
     assert time.perf_counter() - started_s < 5
     go.set()
     assert courier.dropped >= 1
+
+
+def test_a_destination_that_fails_or_hangs_delays_no_other() -> None:
+    let_go, told = threading.Event(), threading.Event()
+
+    def hanging(_: Notice) -> None:
+        let_go.wait(30)
+
+    def dead(_: Notice) -> None:
+        raise OSError("nobody is there")
+
+    courier = Courier(
+        [hanging, dead, lambda _: told.set()], attempts=2, wait=lambda _: let_go.wait(30)
+    )
+    courier.put(NOTICE)
+    assert told.wait(10)
+    began_s = time.perf_counter()
+    assert not courier.flush(0.3)
+    assert not courier.close(0.3)
+    assert time.perf_counter() - began_s < 3
+    assert (courier.sent, courier.failed, courier.dropped) == (1, 2, 0)
+    let_go.set()
+
+
+def test_what_one_destination_has_no_room_for_reaches_the_others() -> None:
+    let_go = threading.Event()
+    got: list[Notice] = []
+    courier = Courier([lambda _: let_go.wait(30), got.append], max_waiting=3)
+    for count in range(1, 11):
+        courier.put(NOTICE)
+        while len(got) < count:
+            time.sleep(0.001)
+    assert courier.dropped >= 6
+    let_go.set()
+    assert courier.close()
 
 
 def test_closing_ends_a_retry_that_waits() -> None:

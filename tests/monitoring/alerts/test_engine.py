@@ -7,6 +7,7 @@ import logging
 import math
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -467,6 +468,20 @@ def test_what_is_no_length_of_time_is_left_out(seconds: float) -> None:
     site.alerts.note("page", seconds)
     site.alerts.evaluate()
     assert site.told == []
+    assert site.alerts.get_stats()["refused"] == 1
+
+
+@pytest.mark.parametrize(("operation", "seconds"), [(5, 1.0), ("page", "1"), ("page", None)])
+def test_what_is_no_operation_or_number_is_refused(operation: Any, seconds: Any) -> None:
+    with pytest.raises(TypeError, match="a text and a number are needed"):
+        Site(slow()).alerts.note(operation, seconds)
+
+
+@pytest.mark.parametrize("limit", [{"above": 2.0}, {"above": 1}, {"below": 0.0}])
+def test_a_limit_that_no_error_ratio_reaches_is_refused(limit: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="can never be reached"):
+        Threshold(name="x", metric="error_ratio", **limit)  # type: ignore[arg-type]
+    Threshold(name="x", read=lambda: 5.0, metric="error_ratio", above=2.0)
 
 
 def test_ends_in_the_future_count_as_now() -> None:
@@ -649,3 +664,20 @@ def test_evaluate_takes_a_time_for_replays() -> None:
     site.alerts.note("page", 1.0)
     assert _names(site.alerts.evaluate(5.0)) == ["Alert: slow"]
     assert site.alerts.active()[0].fired_s == 5.0
+
+
+def test_closing_does_not_wait_for_a_reading_that_hangs() -> None:
+    let_go, reading = threading.Event(), threading.Event()
+
+    def read() -> float:
+        reading.set()
+        let_go.wait(30)
+        return 0.0
+
+    alerts = Alerts(rules=[Threshold(name="x", read=read, above=1.0)], every_s=0.001)
+    alerts.start()
+    assert reading.wait(10)
+    began_s = time.perf_counter()
+    assert not alerts.close(0.1)
+    assert time.perf_counter() - began_s < 5
+    let_go.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from perfwright.core import ConfigError, ManualClock
-from perfwright.monitoring import Metric
+from perfwright.monitoring import Metric, PerformanceMonitor
 from perfwright.monitoring.otlp import OtlpExporter, decode_metrics, decode_spans, exporter
 from perfwright.monitoring.otlp.addresses import destination
 from perfwright.monitoring.otlp.delivery import Reply
@@ -104,7 +105,7 @@ def test_a_full_queue_drops_and_counts(made: Callable[..., OtlpExporter]) -> Non
     assert one.get_stats()["dropped"] == {"queue_full": 5}
     assert one.get_stats()["queued"] == 4
     receiver.gate.set()
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     assert receiver.names() == ["0", "1", "2", "3"]
 
 
@@ -123,7 +124,7 @@ def test_a_receiver_that_stays_away_costs_its_batches(made: Callable[..., OtlpEx
     receiver = Receiver(lambda _: Reply(status=503))
     one = made(receiver, max_tries=3)
     one.export([a_span()])
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     assert len(receiver.bodies) == 3
     assert one.get_stats()["dropped"] == {"http_503": 1}
 
@@ -132,7 +133,7 @@ def test_a_refused_batch_is_not_sent_again(made: Callable[..., OtlpExporter]) ->
     receiver = Receiver(lambda _: Reply(status=401, body=b"who are you?"))
     one = made(receiver)
     one.export([a_span(), a_span()])
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     assert len(receiver.bodies) == 1
     assert one.get_stats()["dropped"] == {"http_401": 2}
 
@@ -151,7 +152,7 @@ def test_what_a_receiver_rejects_is_counted(made: Callable[..., OtlpExporter]) -
     partial = b'{"partialSuccess":{"rejectedSpans":"1","errorMessage":"no name"}}'
     one = made(Receiver(lambda _: Reply(status=200, body=partial)))
     one.export([a_span(), a_span()])
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     assert (one.get_stats()["sent"], one.get_stats()["dropped"]) == (1, {"rejected": 1})
 
 
@@ -173,7 +174,7 @@ def test_a_span_that_cannot_be_written_costs_only_its_batch(
     receiver = Receiver()
     one = made(receiver, batch_size=1)
     one.export([a_span(trace_id=2**200), a_span("good")])
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     assert receiver.names() == ["good"]
     assert one.get_stats()["dropped"] == {"unwritable": 1}
 
@@ -191,7 +192,7 @@ def test_a_closed_exporter_drops_and_counts(made: Callable[..., OtlpExporter]) -
     one.close()
     one.close()
     one.export([a_span()])
-    assert one.flush(0.01)
+    assert not one.flush(0.01)
     assert one.get_stats()["dropped"] == {"closed": 1}
 
 
@@ -213,7 +214,7 @@ def test_it_tells_once_that_spans_get_lost(
     receiver = Receiver(lambda n: Reply(status=500) if n <= 3 else TAKEN)
     one = made(receiver, batch_size=1, headers={"Authorization": "Bearer secret"})
     one.export([a_span()] * 5)
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 2
     assert texts[0].startswith("spans do not reach http://receiver: HTTP 500")
@@ -262,12 +263,20 @@ def test_a_source_that_fails_does_not_end_the_exporter(made: Callable[..., OtlpE
     one.close(PATIENCE_S)
     assert receiver.names() == ["load"]
     assert metrics_of(receiver) == []
+    assert one.get_stats()["lost_metrics"] == 1
+
+
+def test_metrics_that_do_not_arrive_are_counted(made: Callable[..., OtlpExporter]) -> None:
+    one = made(Receiver(lambda _: Reply(status=401)), sources=[Counting()])
+    one.close(PATIENCE_S)
+    assert one.get_stats()["lost_metrics"] == 1
+    assert {m.name: m.value for m in one.metrics()}["otlp_export_lost_metrics"] == 1
 
 
 def test_it_measures_itself(made: Callable[..., OtlpExporter]) -> None:
     one = made(Receiver(lambda _: Reply(status=400)))
     one.export([a_span()])
-    assert one.flush(PATIENCE_S)
+    assert not one.flush(PATIENCE_S)
     found = {metric.name: metric for metric in one.metrics()}
     assert found["otlp_export_dropped_spans"].value == 1
     assert found["otlp_export_dropped_spans"].labels == {"reason": "http_400"}
@@ -287,6 +296,7 @@ def test_it_measures_itself(made: Callable[..., OtlpExporter]) -> None:
         ({"max_tries": True}, "max_tries"),
         ({"timeout_s": 0}, "timeout_s"),
         ({"interval_s": float("nan")}, "interval_s"),
+        ({"timeout_s": "1"}, "timeout_s"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(given: dict[str, Any], field: str) -> None:
@@ -320,6 +330,12 @@ def test_a_given_address_does_not_get_the_environments_token() -> None:
     assert (found.base, found.headers) == ("http://other:4318", {})
 
 
+def test_the_environments_address_gets_its_token_however_it_is_given() -> None:
+    given = ENVIRONMENT["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    found = destination(given, headers=None, environment=ENVIRONMENT)
+    assert found.headers == {"api-key": "se cret", "x": "1"}
+
+
 def test_without_a_word_it_sends_to_this_machine() -> None:
     assert destination(None, headers=None, environment={}).base == "http://127.0.0.1:4318"
 
@@ -343,3 +359,89 @@ print("end")
     )
     assert ran.stdout == "end\n"
     assert 4.9 < time.perf_counter() - begun_s < 9.0
+
+
+def test_a_monitor_calls_exported_only_what_arrived(made: Callable[..., OtlpExporter]) -> None:
+    receiver = Receiver(lambda n: Reply(status=401) if n == 1 else TAKEN)
+    one = made(receiver, batch_size=2)
+    monitor = PerformanceMonitor(exporters=[one])
+    for _ in range(5):
+        monitor.finish_trace(monitor.start_trace("load"))
+    assert not monitor.flush(PATIENCE_S)
+    [found] = monitor.get_stats()["exporters"]
+    assert found["exporter"] == "OtlpExporter"
+    assert (found["exported"], found["failed"], found["dropped"]) == (3, 2, 0)
+    assert found["last_error"].startswith("HTTP 401")
+    assert one.get_stats()["sent"] == 3
+    assert one.get_stats()["dropped"] == {"http_401": 2}
+    assert monitor.close(PATIENCE_S)
+
+
+def test_a_burst_has_one_queue_to_wait_in(made: Callable[..., OtlpExporter]) -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    one = made(receiver)
+    monitor = PerformanceMonitor(exporters=[one])
+    for _ in range(9000):
+        monitor.finish_trace(monitor.start_trace("load"))
+    monitor.settle()
+    [found] = monitor.get_stats()["exporters"]
+    assert (found["waiting"], found["dropped"]) == (8192, 808)
+    receiver.gate.set()
+    assert not monitor.close(PATIENCE_S)  # of 808 it cannot say that they arrived
+    assert len(receiver.names()) == 8192
+    assert one.get_stats()["dropped"] == {"queue_full": 808}
+
+
+def test_a_monitor_can_change_the_queue_of_an_exporter(made: Callable[..., OtlpExporter]) -> None:
+    receiver = Receiver()
+    receiver.gate.clear()
+    monitor = PerformanceMonitor()
+    monitor.add_exporter(made(receiver), max_queue=10)
+    for _ in range(30):
+        monitor.finish_trace(monitor.start_trace("load"))
+    monitor.settle()
+    assert monitor.get_stats()["exporters"][0]["dropped"] == 20
+    receiver.gate.set()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"endpoint": 5}, "endpoint is a URL, not int"),
+        ({"sources": [5]}, "a source has a method `metrics`; 5 has none"),
+        ({"clock": 3}, "clock is an object such as"),
+        ({"rng": 3}, "rng is an object such as"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(given: dict[str, Any], told: str) -> None:
+    settings = {"endpoint": "http://host"} | given
+    with pytest.raises(TypeError, match=told):
+        OtlpExporter(settings.pop("endpoint"), **settings)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_sends_its_own_spans_over_its_own_connection(
+    made: Callable[..., OtlpExporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents, childs = Receiver(), Receiver()
+    parents.gate.clear()
+    one = made(parents)
+    monitor = PerformanceMonitor(exporters=[one])
+    monitor.finish_trace(monitor.start_trace("parent"))
+    monitor.settle()
+    assert parents.asked.wait(PATIENCE_S)
+    monkeypatch.setattr(exporter, "Poster", lambda *_, **__: childs)
+    child = os.fork()
+    if child == 0:
+        try:
+            monitor.finish_trace(monitor.start_trace("child"))
+            delivered = monitor.flush(PATIENCE_S) and childs.names() == ["child"]
+            os._exit(0 if delivered else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    parents.gate.set()
+    assert monitor.close(PATIENCE_S)
+    assert parents.names() == ["parent"]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from perfwright.core import ManualClock
+from perfwright.core import ConfigError, ManualClock
 from perfwright.monitoring.monitor import PerformanceMonitor
-from perfwright.monitoring.otlp import encode_spans
+from perfwright.monitoring.otlp import OtlpReceiver, encode_spans
 from perfwright.monitoring.otlp.intake import Answer, Body, Intake
 from perfwright.monitoring.otlp.writing import message_class
 from perfwright.monitoring.waits import critical_path
@@ -244,3 +244,14 @@ def test_a_point_that_is_no_finite_number_costs_nobody_else(
     stats = intake.stats()
     assert (stats["points"], stats["series"], sum(stats["rejected"].values())) == (2, 2, 1)
     assert monitor.get_stats()["gauges"] == {"unknown_service/ok1": 1.0, "unknown_service/ok2": 2.0}
+
+
+@pytest.mark.parametrize("port", ["4318", -1, 65_536, True, 1.5])
+def test_what_is_no_port_is_refused(port: Any) -> None:
+    with pytest.raises(ConfigError, match="port"):
+        OtlpReceiver(PerformanceMonitor(), port=port)
+
+
+def test_a_receiver_needs_a_monitor() -> None:
+    with pytest.raises(TypeError, match="a receiver feeds a monitor, not NoneType"):
+        OtlpReceiver(None)  # type: ignore[arg-type]

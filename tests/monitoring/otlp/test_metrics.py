@@ -127,6 +127,15 @@ def test_a_sum_that_may_shrink_is_a_gauge() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\u00e9", "u00e9"), ("\u00e9\u00e8 ", "u00e9_u00e8"), ("t\u00e9st", "t_st")],
+)
+def test_names_of_other_letters_stay_apart(name: str, shown: str) -> None:
+    (metric,) = received({"name": name, "gauge": {"dataPoints": [{"asInt": 1}]}})
+    assert metric.name == shown
+
+
+@pytest.mark.parametrize(
     ("metric", "reason"),
     [
         ({"name": "", "gauge": {"dataPoints": [{"asInt": 1}]}}, "its metric has no name"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +34,9 @@ _LOOK_AGAIN_S = 0.25
 """Whether a request is lost is looked at so often."""
 _ASK_AGAIN_S = 0.05
 """A second request that cannot go yet, since an unknown endpoint is tried gently, may go then."""
+_NOTHING: Mapping[str, bool] = {}
+_CANCELLED: Mapping[str, bool] = {"cancelled": True}
+"""What is also known of an attempt: nothing, or that its caller did not wait for its end."""
 _HURRIED_RATIO = 0.5
 """A request with less than this share of the call's time left says little if it is not answered."""
 
@@ -173,7 +177,7 @@ class Trip:
         ticket.hurried = self._is_cut_short(timeout_s)
         first = once(lane, ticket, request=request, timeout_s=timeout_s)
         lateness = self._shared.lateness(lane, request.model, streamed=self._streamed)
-        self._hedged, status = False, None
+        self._hedged, status, more = False, None, _NOTHING
         self._sent_s, self._resent = start_s, 0
         try:
             if lateness is None:
@@ -193,6 +197,9 @@ class Trip:
         except ProviderError as error:
             status = error.status
             raise
+        except asyncio.CancelledError:
+            more = _CANCELLED
+            raise
         finally:
             self._now_s = end_s = self._shared.clock.now()
             self._call.trace.add(
@@ -202,6 +209,7 @@ class Trip:
                 endpoint=lane.name,
                 status=status,
                 hedged=self._hedged,
+                **more,
             )
             if lateness is not None:
                 lateness.silence.ended()

@@ -112,5 +112,9 @@ class Facts:
 
 
 def has_failed(stage: Stage) -> bool:
-    """Return whether an attempt got no good answer; other stages do not fail by themselves."""
-    return stage.name == "attempt" and stage.facts.get("status") != 200
+    """Return whether an attempt got no good answer; other stages do not fail by themselves.
+
+    Nor does an attempt that was cancelled together with its call, as when a client goes away.
+    """
+    facts = stage.facts
+    return stage.name == "attempt" and facts.get("status") != 200 and not facts.get("cancelled")

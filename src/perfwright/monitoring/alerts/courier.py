@@ -1,45 +1,32 @@
-"""Takes notices off the hands of whoever raised them, and retries what fails."""
+"""Takes notices off the hands of whoever raised them."""
 
 from __future__ import annotations
 
-import logging
 import random
-import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from perfwright.core import ConfigError
-from perfwright.monitoring.alerts.delivery import (
-    Deliver,
-    Destination,
-    LogDestination,
-    destinations,
-)
+from perfwright.monitoring.alerts.delivery import Deliver, LogDestination, destinations
+from perfwright.monitoring.alerts.lane import Lane
 from perfwright.monitoring.alerts.notices import Notice
 from perfwright.monitoring.forks import renew_after_fork
 from perfwright.monitoring.metrics import Metric
 
-_log = logging.getLogger("perfwright.alerts")
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 60.0
-
-
-def backoff_s(failures: int, *, rng: random.Random) -> float:
-    """How long to wait after the given number of failures in a row: doubles, with full jitter."""
-    ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 30))
-    return rng.uniform(0.5, 1.0) * ceiling
+_END_S = 0.2
+"""For threads to notice that nothing is tried again, after the time to close."""
 
 
 class Courier:
-    """Delivers notices from a thread of its own, in order; nothing it does raises into a program.
+    """Delivers notices from threads of its own; nothing it does raises into a program.
 
-    The log is written to at once. The thread starts with the first notice for anything else, and
-    again in a forked child.
+    Each destination has its thread, its queue and its retries: one that is away or hangs holds up
+    no other. The log is written to at once.
 
     Args:
-        deliver: Where to; each of several gets every notice, and is retried by itself.
+        deliver: Where to; each of several gets every notice.
         attempts: Tries in all for each notice and destination.
-        max_waiting: Notices that may wait; more are dropped, and counted.
+        max_waiting: Notices that may wait for each destination; more are dropped, and counted.
         inline: Deliver within `put` instead, for programs without threads and for tests.
         wait: Waits for so many seconds, and returns whether to give up; by default until `close`.
         rng: Spreads the waits.
@@ -60,75 +47,81 @@ class Courier:
         rng: random.Random | None = None,
     ) -> None:
         for field, value in (("attempts", attempts), ("max_waiting", max_waiting)):
-            if value < 1:
-                raise ConfigError(field=field, value=value, problem="must be at least 1")
-        every = destinations(deliver)
-        self._at_once = [one for one in every if inline or isinstance(one, LogDestination)]
-        self._later = [one for one in every if one not in self._at_once]
-        self._attempts, self._max_waiting = attempts, max_waiting
-        self._rng = rng if rng is not None else random.Random()
-        self._wait_by = wait
-        self._closed = False
-        self.sent = self.failed = self.retried = self.dropped = 0
-        self.after_fork()
+            if type(value) is not int or value < 1:
+                problem = "must be a whole number of at least 1"
+                raise ConfigError(field=field, value=value, problem=problem)
+        rng = rng if rng is not None else random.Random()
+        self._at_once: list[Lane] = []
+        self._later: list[Lane] = []
+        for destination in destinations(deliver):
+            lane = Lane(destination, attempts=attempts, max_waiting=max_waiting, wait=wait, rng=rng)
+            at_once = inline or isinstance(destination, LogDestination)
+            (self._at_once if at_once else self._later).append(lane)
         renew_after_fork(self)
 
     def after_fork(self) -> None:
-        """Go on in a forked child: the thread and what waited belong to the parent."""
-        self._waiting: deque[Notice] = deque()
-        self._turn = threading.Condition()
-        self._busy = False
-        self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
-        if self._closed:
-            self._closing.set()
+        """Go on in a forked child: the threads and what waited belong to the parent."""
+        for lane in (*self._at_once, *self._later):
+            lane.begin()
 
     def put(self, notice: Notice) -> bool:
-        """Accept a notice for delivery; returns False if it had to be dropped."""
-        for destination in self._at_once:
-            self._try(notice, destination)
-        if not self._later:
-            return True
-        with self._turn:
-            if self._closing.is_set() or len(self._waiting) >= self._max_waiting:
-                self.dropped += 1
-                return False
-            self._waiting.append(notice)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, name="perfwright-alerts", daemon=True
-                )
-                self._thread.start()
-            self._turn.notify_all()
-            return True
+        """Accept a notice for delivery; returns False if one destination at least will not get it.
+
+        What does not find room for one destination is dropped there, and counted.
+        """
+        for lane in self._at_once:
+            lane.deliver(notice)
+        accepted = [lane.put(notice) for lane in self._later]
+        return all(accepted)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything is delivered or given up; returns False if time ran out first."""
-        with self._turn:
-            return self._turn.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
+        ends_s = _now_s() + timeout_s
+        delivered = [lane.flush(max(0.0, ends_s - _now_s())) for lane in self._later]
+        return all(delivered)
 
     def close(self, timeout_s: float = 10.0) -> bool:
-        """Deliver what waits, at most for `timeout_s`, then end; returns whether all was tried."""
+        """Deliver what waits, at most for `timeout_s`, then end; returns whether all was tried.
+
+        What a destination that hangs still has then counts as failed.
+        """
         in_time = self.flush(timeout_s)
-        self._closed = True
-        self._closing.set()
-        with self._turn:
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
-            self._turn.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+        for lane in self._later:
+            lane.stop()
+        ends_s = _now_s() + _END_S
+        for lane in self._later:
+            lane.join(max(0.0, ends_s - _now_s()))
         return in_time
+
+    @property
+    def sent(self) -> int:
+        """Notices that were delivered, by destination: one that went to two counts twice."""
+        return self.counts()["sent"]
+
+    @property
+    def failed(self) -> int:
+        """Notices that were given up."""
+        return self.counts()["failed"]
+
+    @property
+    def retried(self) -> int:
+        """Tries that were repetitions."""
+        return self.counts()["retried"]
+
+    @property
+    def dropped(self) -> int:
+        """Notices that found no room, or came after the end."""
+        return self.counts()["dropped"]
+
+    def counts(self) -> dict[str, int]:
+        """Return all four by name."""
+        lanes = (*self._at_once, *self._later)
+        names = ("sent", "failed", "retried", "dropped")
+        return {name: sum(lane.counts[name] for lane in lanes) for name in names}
 
     def metrics(self) -> Iterable[Metric]:
         """Yield what became of the notices."""
-        counts = {
-            "sent": self.sent,
-            "failed": self.failed,
-            "retried": self.retried,
-            "dropped": self.dropped,
-        }
-        for outcome, count in counts.items():
+        for outcome, count in self.counts().items():
             yield Metric(
                 name="alert_deliveries",
                 kind="counter",
@@ -137,35 +130,6 @@ class Courier:
                 labels={"outcome": outcome},
             )
 
-    def _run(self) -> None:
-        while True:
-            with self._turn:
-                self._busy = False
-                self._turn.notify_all()
-                self._turn.wait_for(lambda: self._waiting or self._closing.is_set())
-                if not self._waiting:
-                    return
-                notice = self._waiting.popleft()
-                self._busy = True
-            for destination in self._later:
-                self._try(notice, destination)
 
-    def _try(self, notice: Notice, destination: Destination) -> None:
-        for attempt in range(1, self._attempts + 1):
-            try:
-                destination.send(notice)
-            except Exception as error:  # noqa: BLE001 - a broken service must not end the program
-                # Its text may quote an address with a token in it, so only the type is written.
-                kind = type(error).__name__
-                wait = self._wait_by if self._wait_by is not None else self._closing.wait
-                if attempt == self._attempts or wait(backoff_s(attempt, rng=self._rng)):
-                    self.failed += 1
-                    _log.error(
-                        "notice %r was not delivered to %s: %s, %d of %d attempts",
-                        notice.title, destination.name, kind, attempt, self._attempts,
-                    )  # fmt: skip
-                    return
-                self.retried += 1
-            else:
-                self.sent += 1
-                return
+def _now_s() -> float:
+    return time.perf_counter()  # a real time-out: a destination's thread waits for real

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from perfwright.core import Clock, ConfigError, SystemClock
+from perfwright.core import Clock, ConfigError, SystemClock, is_number
 from perfwright.monitoring.alerts.condition import Condition, Event
 from perfwright.monitoring.alerts.courier import Courier
 from perfwright.monitoring.alerts.grouping import GROUPS, Group, notices
@@ -99,7 +100,7 @@ class Alerts:
         self._expected: list[_Watched] = []
         self._watched: dict[str, tuple[_Watched, ...]] = {}
         self._history: deque[tuple[Event, Alert]] = deque(maxlen=history)
-        self._unwatched = self._evaluations = self._failures = 0
+        self._unwatched = self._refused = self._evaluations = self._failures = 0
         self._closed = False
         self.after_fork()
         renew_after_fork(self)
@@ -151,20 +152,30 @@ class Alerts:
     def note(
         self, operation: str, seconds: float, *, failed: bool = False, end_s: float | None = None
     ) -> None:
-        """Take note of an operation that has ended; what is no length of time is left out.
+        """Take note of an operation that has ended.
 
-        Costs about 1 us for each rule that watches the operation.
+        Costs about 1 us for each rule that watches the operation. What is no length of time, such
+        as NaN or -1, is left out and counted in `get_stats()["refused"]`.
 
         Args:
             operation: Its name.
             seconds: How long it took.
             failed: Whether it failed.
             end_s: When, in seconds of the clock; by default now. The future counts as now.
+
+        Raises:
+            TypeError: If the operation is no text, or `seconds` no number.
         """
+        if type(operation) is not str or not is_number(seconds):
+            raise TypeError(f"a text and a number are needed, not {operation!r} and {seconds!r}")
+        if not 0.0 <= seconds < _LONGEST_S:
+            with self._lock:
+                self._refused += 1
+            return
         watches = self._watched.get(operation)
         if watches is None:
             watches = self._begin(operation)
-        if not watches or self._closed or not 0.0 <= seconds < _LONGEST_S:
+        if not watches or self._closed:
             return
         now_s = self._now()
         at_s = now_s if end_s is None or not end_s < now_s else end_s
@@ -208,9 +219,8 @@ class Alerts:
         """
         at_s = self._now() if now_s is None else now_s
         events: list[tuple[Event, Alert]] = []
-        with (
-            self._looking
-        ):  # not `_lock`: a new operation must not wait for the looks at all others
+        # Not `_lock`: a new operation must not wait for the looks at all others.
+        with self._looking:
             self._evaluations += 1
             for watched in self._everything():
                 event = watched.condition.step(self._look(watched, at_s), now_s=at_s)
@@ -257,7 +267,6 @@ class Alerts:
         """Count what the alerts have done."""
         with self._lock:
             every = self._everything()
-            courier = self._courier
             return {
                 "rules": len(self._rules),
                 "watches": len(every),
@@ -266,10 +275,8 @@ class Alerts:
                 "firing": sum(one.condition.is_firing for one in every),
                 "suppressed": sum(one.condition.suppressed for one in every),
                 "unwatched": self._unwatched,
-                "sent": courier.sent,
-                "failed": courier.failed,
-                "retried": courier.retried,
-                "dropped": courier.dropped,
+                "refused": self._refused,
+                **self._courier.counts(),
             }
 
     def metrics(self) -> Iterable[Metric]:
@@ -305,12 +312,14 @@ class Alerts:
         while not stopping.wait(self._every_s):
             self.evaluate()
 
-    def stop(self) -> None:
-        """End the thread of `start`, if there is one."""
+    def stop(self, timeout_s: float | None = None) -> bool:
+        """End the thread of `start`; returns whether it ended in time: not while a `read` hangs."""
         self._stopping.set()
         thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout_s)
+        return not thread.is_alive()
 
     async def run(self) -> None:
         """Evaluate every `every_s` seconds in this task, until it is cancelled."""
@@ -327,8 +336,9 @@ class Alerts:
         self._closed = True
         if self._leave is not None:
             self._leave()
-        self.stop()
-        return self._courier.close(timeout_s)
+        ends_s = time.perf_counter() + timeout_s  # a real time-out: threads wait for real
+        stopped = self.stop(timeout_s)
+        return self._courier.close(max(0.0, ends_s - time.perf_counter())) and stopped
 
     def __enter__(self) -> Alerts:
         """Start."""

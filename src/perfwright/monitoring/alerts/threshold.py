@@ -42,10 +42,13 @@ class Threshold(Rule):
         if (self.above is None) == (self.below is None):
             problem = "name exactly one of above and below"
             raise ConfigError(field="above", value=self.above, problem=problem)
-        limit = self.above if self.above is not None else self.below
+        field, limit = ("above", self.above) if self.above is not None else ("below", self.below)
         if not is_number(limit) or math.isnan(limit):  # type: ignore[arg-type]  # a number
-            field = "above" if self.above is not None else "below"
             raise ConfigError(field=field, value=limit, problem="must be a number")
+        is_ratio = self.read is None and self.metric == "error_ratio"
+        if is_ratio and (limit >= 1 if field == "above" else limit <= 0):  # type: ignore[operator]  # likewise
+            problem = "can never be reached: an error_ratio is 0 to 1"
+            raise ConfigError(field=field, value=limit, problem=problem)
         require("window_s", self.window_s, least=1e-3)
         require_whole("min_count", self.min_count)
 

@@ -33,11 +33,15 @@ def destination(
     The environment's headers go to the environment's endpoint only: they may hold its token.
     """
     given = headers or {}
-    if endpoint is not None:
-        return Destination(endpoint, dict(given))
     named = environment.get(_ENDPOINT, "").strip()
+    if endpoint is not None and endpoint != named:
+        return Destination(endpoint, dict(given))
     if not named:
         return Destination(DEFAULT_ENDPOINT, dict(given))
-    pairs = (pair.partition("=") for pair in environment.get(_HEADERS, "").split(","))
-    named_headers = {unquote(key.strip()): unquote(value.strip()) for key, _, value in pairs if key}
-    return Destination(named, {**named_headers, **given})
+    return Destination(named, {**headers_of(environment.get(_HEADERS, "")), **given})
+
+
+def headers_of(text: str) -> dict[str, str]:
+    """Read headers as OpenTelemetry's variables have them: `api-key=abc,x=%C3%A4`."""
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {unquote(key.strip()): unquote(value.strip()) for key, _, value in pairs if key.strip()}

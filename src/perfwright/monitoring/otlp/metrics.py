@@ -169,7 +169,7 @@ def decode_metrics(raw: bytes, *, protocol: Protocol = "json") -> DecodedMetrics
 def _read_metric(message: Any, service: str, *, decoded: DecodedMetrics) -> None:
     form = message.WhichOneof("data")
     held = getattr(message, form) if form is not None else None
-    name = _NOT_IN_NAMES.sub("_", message.name or "")[:_MAX_NAME].strip("_")
+    name = _name_of(message.name or "")
     points = (held.data_points or ()) if held is not None else ()
     if not name:
         decoded.rejected["its metric has no name"] += len(points)
@@ -193,6 +193,13 @@ def _read_metric(message: Any, service: str, *, decoded: DecodedMetrics) -> None
             continue
         is_delta = temporality in (_DELTA, "AGGREGATION_TEMPORALITY_DELTA")
         decoded.metrics.append(DecodedMetric(metric, is_delta))
+
+
+def _name_of(text: str) -> str:
+    """Return a metric's name in characters that Prometheus takes; empty if it has none."""
+    name = _NOT_IN_NAMES.sub("_", text)[:_MAX_NAME].strip("_")
+    # Of what has no such character, as `é`, the numbers: two names must not become one.
+    return name or "_".join(f"u{ord(each):04x}" for each in text.strip()[:8])
 
 
 def _labels_of(attributes: Mapping[str, Any], *, service: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from perfwright.core import Clock, ConfigError, SystemClock, is_loopback
+from perfwright.core import Clock, ConfigError, SystemClock, is_loopback, is_number
 from perfwright.monitoring.exposition import CONTENT_TYPE, prometheus_text
 from perfwright.monitoring.metrics import Metric
 from perfwright.monitoring.otlp.addresses import DEFAULT_PORT
@@ -57,6 +57,7 @@ class OtlpReceiver:
 
     Raises:
         ConfigError: If it would listen beyond this machine without a token, or a number is wrong.
+        TypeError: If `monitor` is none.
     """
 
     def __init__(
@@ -73,9 +74,12 @@ class OtlpReceiver:
         clock: Clock | None = None,
     ) -> None:
         _check(max_body_bytes=max_body_bytes, max_in_flight=max_in_flight, max_series=max_series)
-        if not 0 <= port <= 65_535:
-            raise ConfigError(field="port", value=port, problem="must be 0 to 65535")
-        if not 0 < body_timeout_s < float("inf"):
+        if not callable(getattr(monitor, "ingest", None)):
+            raise TypeError(f"a receiver feeds a monitor, not {type(monitor).__name__}")
+        if type(port) is not int or not 0 <= port <= 65_535:
+            problem = "must be a whole number from 0 to 65535"
+            raise ConfigError(field="port", value=port, problem=problem)
+        if not is_number(body_timeout_s) or not 0 < body_timeout_s < float("inf"):
             problem = "must be above 0 s, finite"
             raise ConfigError(field="body_timeout_s", value=body_timeout_s, problem=problem)
         if not token and not is_loopback(host):
