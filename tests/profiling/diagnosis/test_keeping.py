@@ -66,3 +66,20 @@ def test_a_collection_that_is_gone_through_may_be_the_purpose() -> None:
                 return self.kept[key]
     """
     assert BOUNDED < certainty(text, "add") < certainty(text, "put")
+
+
+def test_a_counter_keeps_nothing() -> None:
+    text = """
+        class Store:
+            def __init__(self):
+                self.bytes = 0
+            def count(self, row):
+                self.asked += 1
+                self.bytes += row
+            def size(self, row):
+                self.read += len(row)
+            def add(self, rows):
+                self.rows += rows
+    """
+    assert certainty(text, "count") == certainty(text, "size") == 0.0
+    assert certainty(text, "add") > BOUNDED

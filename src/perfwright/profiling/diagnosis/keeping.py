@@ -29,6 +29,9 @@ class Keeper:
     function: Function
     statement: str
     certainty: float
+    line: int = 0
+    container: str = ""
+    """Last part of its name."""
 
 
 def keeper(run: Run, source: FunctionSource) -> Keeper | None:
@@ -45,7 +48,7 @@ def named_keeper(run: Run, name: str) -> Keeper | None:
             if _is_named(target, name) and _outlives(target, _local_names(source)):
                 function = source.function
                 certainty = _bound(run, source, target=target, sure=FOR_GOOD)
-                kept = Keeper(function, text(node), certainty)
+                kept = Keeper(function, text(node), certainty, _line(node), name)
                 found.append((run.called.get(function, 0), kept))
     return max(found, key=lambda f: (f[0], f[1].function.name), default=(0, None))[1]
 
@@ -66,10 +69,43 @@ def _ways(run: Run, source: FunctionSource) -> Iterator[Keeper]:
         elif head in source.parameters:
             if run.differs(function, head):
                 continue
-            sure = COLLECTED
+            sure = FOR_GOOD if head in _kept_defaults(source) else COLLECTED
         else:
             sure = FOR_GOOD
-        yield Keeper(function, text(node), _bound(run, source, target=target, sure=sure))
+        certainty = _bound(run, source, target=target, sure=sure)
+        yield Keeper(function, text(node), certainty, _line(node), _name(target))
+
+
+def is_asked_elsewhere(run: Run, keeper: Keeper) -> bool:
+    """Whether another function reads the container, as of an index: then it grows on purpose."""
+    return any(
+        isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and getattr(node, "id", getattr(node, "attr", "")) == keeper.container
+        for source in run.functions
+        if source.function != keeper.function
+        for node in source.nodes
+    )
+
+
+def _kept_defaults(source: FunctionSource) -> set[str]:
+    """Arguments whose default is one collection for all calls, as `cache={}`."""
+    a = source.node.args
+    plain = [*a.posonlyargs, *a.args]
+    pairs = [
+        *zip(plain[len(plain) - len(a.defaults) :], a.defaults, strict=True),
+        *zip(a.kwonlyargs, a.kw_defaults, strict=True),
+    ]
+    return {
+        arg.arg
+        for arg, default in pairs
+        if isinstance(default, ast.Dict | ast.List | ast.Set)
+        or (isinstance(default, ast.Call) and method(default) in {"dict", "list", "set"})
+    }
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
 
 
 def _is_own_method(run: Run, caller: Function, *, name: str) -> bool:
@@ -89,12 +125,25 @@ def _puts(source: FunctionSource) -> Iterator[tuple[ast.AST, ast.expr]]:
                 yield node, value
             case ast.Subscript(value=value, ctx=ast.Store()):
                 yield node, value
-            case ast.AugAssign(target=ast.Attribute() as value):
-                yield node, value
-            case ast.AugAssign(target=ast.Name() as value, op=ast.Add()):
+            case ast.AugAssign(
+                target=ast.Attribute() | ast.Name() as value,
+                op=ast.Add() | ast.BitOr(),
+                value=added,
+            ) if not _is_counter(source, value, added=added):
                 yield node, value
             case _:
                 pass
+
+
+def _is_counter(source: FunctionSource, target: ast.expr, *, added: ast.expr) -> bool:
+    """Whether a sum grows, and no collection: `self.asked += 1`."""
+    name = _name(target)
+    known = (*source.module.globals.get(name, []), *_initial(source, name))
+    return any(
+        (isinstance(value, ast.Constant) and isinstance(value.value, int | float))
+        or (isinstance(value, ast.Call) and method(value) in {"len", "int", "float", "sum"})
+        for value in (added, *known)
+    )
 
 
 def _of_object(run: Run, source: FunctionSource, *, target: ast.expr) -> float:

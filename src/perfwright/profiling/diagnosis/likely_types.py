@@ -26,6 +26,9 @@ _BY_CALL = {
     "collections.defaultdict": "dict",
     "collections.OrderedDict": "dict",
     "collections.Counter": "dict",
+    "collections.ChainMap": "dict",
+    "dict.fromkeys": "dict",
+    "range": "range",
     "io.StringIO": "buffer",
     "io.BytesIO": "buffer",
 }
@@ -58,7 +61,27 @@ _BY_METHOD = {
     "encode": "bytes",
     "values": "list",
     "keys": "set",
+    "items": "set",
+    "union": "set",
+    "difference": "set",
+    "intersection": "set",
 }
+_BY_USE = {
+    "append": "list",
+    "extend": "list",
+    "insert": "list",
+    "sort": "list",
+    "add": "set",
+    "discard": "set",
+    "items": "dict",
+    "keys": "dict",
+    "setdefault": "dict",
+    "appendleft": "deque",
+    "popleft": "deque",
+    "startswith": "str",
+    "lower": "str",
+}
+"""What an unknown value is asked to do tells it from others, the first name that is found here."""
 _BY_ANNOTATION = {
     "list": "list",
     "List": "list",
@@ -87,6 +110,10 @@ def type_of(node: ast.expr | None, *, of: FunctionSource, depth: int = 0) -> str
     match node:
         case ast.Constant(value=value):
             return "number" if isinstance(value, int | float) else type(value).__name__
+        case ast.BoolOp(values=parts):
+            return _settle(parts, of=of, depth=depth)
+        case ast.IfExp(body=body, orelse=other):
+            return _settle([body, other], of=of, depth=depth)
         case ast.BinOp(left=left, op=op, right=right):
             kind = type_of(left, of=of, depth=depth + 1)
             if kind == "str" and isinstance(op, ast.Mod):
@@ -97,7 +124,11 @@ def type_of(node: ast.expr | None, *, of: FunctionSource, depth: int = 0) -> str
         case ast.Call():
             return _type_of_call(node, of=of, depth=depth)
         case ast.Name(id=name):
-            return _settle(_values_of_name(name, of), of=of, depth=depth) or _annotated(name, of)
+            declared = _annotated(name, of)
+            if declared and name in of.parameters:
+                return declared
+            found = _settle(_values_of_name(name, of), of=of, depth=depth)
+            return found or declared or _used_as(name, of)
         case ast.Attribute(value=ast.Name(id="self"), attr=attr):
             return _settle(_values_of_attribute(attr, of), of=of, depth=depth) or (
                 _annotated_attribute(attr, of)
@@ -108,13 +139,38 @@ def type_of(node: ast.expr | None, *, of: FunctionSource, depth: int = 0) -> str
 
 def _type_of_call(node: ast.Call, *, of: FunctionSource, depth: int) -> str | None:
     known = _BY_CALL.get(callee(node, of=of))
-    if known is None and isinstance(node.func, ast.Attribute):
-        known = _BY_METHOD.get(node.func.attr)
-    if known is None and isinstance(node.func, ast.Name):
-        for other in of.module.functions:
-            if other.name == node.func.id:
-                return _from_annotation(other.node.returns)
-    return known
+    match node.func:
+        case ast.Attribute(value=ast.Name(id=name), attr=attr) if name == _first(of):
+            return known or _made_by(f"{of.name.rpartition('.')[0]}.{attr}", of=of, depth=depth)
+        case ast.Attribute(value=value, attr="copy"):
+            return known or type_of(value, of=of, depth=depth + 1)
+        case ast.Attribute(attr=attr):
+            return known or _BY_METHOD.get(attr)
+        case ast.Name(id=name):
+            return known or _made_by(name, of=of, depth=depth)
+        case _:
+            return known
+
+
+def _first(method: FunctionSource) -> str:
+    """What a method calls its object, mostly `self`."""
+    args = method.node.args.args
+    return args[0].arg if method.owner is not None and args else ""
+
+
+def _made_by(name: str, *, of: FunctionSource, depth: int) -> str | None:
+    """What a function of the same file returns: as annotated, else as its returns tell."""
+    other = of.module.by_name.get(name)
+    if other is None:
+        return None
+    returned = [n.value for n in other.nodes if isinstance(n, ast.Return) and n.value]
+    return _from_annotation(other.node.returns) or _settle(returned, of=other, depth=depth + 1)
+
+
+def _used_as(name: str, function: FunctionSource) -> str | None:
+    """What the methods that the function calls on a value are methods of."""
+    asked = function.asked_of.get(name, ())
+    return next((_BY_USE[method] for method in asked if method in _BY_USE), None)
 
 
 def _settle(values: list[ast.expr], *, of: FunctionSource, depth: int) -> str | None:
@@ -126,13 +182,34 @@ def _settle(values: list[ast.expr], *, of: FunctionSource, depth: int) -> str | 
 def _values_of_name(name: str, function: FunctionSource) -> list[ast.expr]:
     found = function.assigned.get(name, [])
     shared = any(isinstance(n, ast.Nonlocal) and name in n.names for n in function.nodes)
-    if (found and not shared) or name in function.parameters:
+    if name in function.parameters:
+        return [*found, *_defaults(name, function)]
+    if found and not shared:
         return found
     outer = function.name.rpartition(".<locals>.")[0]
     for other in function.module.functions if outer else ():
         if other.name == outer:
             return _values_of_name(name, other)
     return function.module.globals.get(name, [])
+
+
+def _defaults(name: str, function: FunctionSource) -> list[ast.expr]:
+    a = function.node.args
+    plain = [*a.posonlyargs, *a.args]
+    pairs = [
+        *zip(reversed(plain), reversed(a.defaults), strict=False),
+        *zip(a.kwonlyargs, a.kw_defaults, strict=True),
+    ]
+    return [
+        default
+        for arg, default in pairs
+        if arg.arg == name and default is not None and not _is_empty_tuple(default)
+    ]
+
+
+def _is_empty_tuple(node: ast.expr) -> bool:
+    """Whether it is a default that says nothing: `()` stands for any collection."""
+    return isinstance(node, ast.Tuple) and not node.elts
 
 
 def _values_of_attribute(attr: str, function: FunctionSource) -> list[ast.expr]:

@@ -23,6 +23,9 @@ from perfwright.profiling.diagnosis.syntax import (
 )
 
 IMPURE_MODULES = ("random.", "time.", "secrets.", "uuid.", "socket.", "subprocess.", "datetime.")
+CALLER_READERS = {"traceback.extract_stack", "traceback.format_stack", "inspect.stack",
+                  "inspect.currentframe", "sys._getframe", "sys.exc_info"}  # fmt: skip
+"""They answer by who called."""
 PURE_DATETIME = ("datetime.timedelta", "datetime.date", "datetime.datetime.strptime")
 
 
@@ -91,6 +94,8 @@ def changes_shared(source: FunctionSource) -> bool:
         if isinstance(node, ast.Call):
             full = callee(node, of=source)
             if full.startswith(IMPURE_MODULES) and not full.startswith(PURE_DATETIME):
+                return True
+            if full in CALLER_READERS:
                 return True
             if method(node) in IMPURE - {"read", "iter", "exception", "log"} and full != "math.log":
                 return True

@@ -11,8 +11,8 @@ from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim
 from perfwright.profiling.diagnosis.evidence import percent
 from perfwright.profiling.diagnosis.place import Place
-from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.samples import simple
+from perfwright.profiling.diagnosis.run import MODULE, Run
+from perfwright.profiling.diagnosis.samples import Step, simple
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import text
 from perfwright.profiling.model import Function
@@ -39,12 +39,24 @@ def fallbacks(run: Run) -> Iterator[Claim]:
     for place in run.places:
         share = run.share(place.passed)
         if place.passed - place.charged and share:
-            weight = LOOPING if _loops_over_callees(place) else PASSING
+            looping = _loops_over_callees(place) and not _is_entry(place)
+            weight = LOOPING if looping else PASSING
             weight = min(weight, BEHIND * best / share)
             yield _unknown(place, place.passed, weight=weight, what=_passed_on(place))
     for place in run.module_places:
         if place.charged:
             yield _unknown(place, place.charged, weight=MODULE_LEVEL, what=_spent(place))
+
+
+def _is_entry(place: Place) -> bool:
+    """Whether it starts the program: it is called once, and nothing own is around it."""
+    around = (s.own and s.function.name != MODULE for n in place.passed for s in _before(place, n))
+    return (place.calls or 1) <= 1 and not any(around)
+
+
+def _before(place: Place, number: int) -> tuple[Step, ...]:
+    steps = place.run.samples[number].steps
+    return steps[: next(i for i, step in enumerate(steps) if step.function == place.function)]
 
 
 def _loops_over_callees(place: Place) -> bool:

@@ -14,13 +14,18 @@ from perfwright.profiling.diagnosis.samples import Sample, Step, is_file, simple
 from perfwright.profiling.diagnosis.skid import back_edge, settled
 from perfwright.profiling.diagnosis.source import FunctionSource, ModuleSource
 from perfwright.profiling.diagnosis.text_calls import TextCalls
-from perfwright.profiling.diagnosis.waiting import can_wait, stands_by
+from perfwright.profiling.diagnosis.waiting import Standstill
 from perfwright.profiling.model import Frame, Function, Profile, Stack
 
 MODULE = "<module>"
 QUICK_PART = 0.2  # of a function's counted time
 MIN_OCCASIONS = 8  # looks at arguments
 FEW = 0.3  # different ones of them
+_IO = re.compile(
+    r"_?io\.open$|_io\.(TextIOWrapper|Buffered\w+|FileIO|_IOBase)\.|_?socket\.|_ssl\.|_?sqlite3\."
+    r"|(posix|nt)\.(\w*stat|open|close|p?read|p?write|listdir|scandir|unlink|remove|rename|replace"
+    r"|mkdir|rmdir|f(data)?sync|access|utime|f?truncate|fcntl)$"
+)
 _FOLDED = re.compile(r"(\.<locals>)?\.?<(listcomp|setcomp|dictcomp|genexpr|lambda)>$")
 
 
@@ -33,6 +38,9 @@ class Run:
         self.modules: dict[str, ModuleSource | None] = {}
         self._canonical: dict[Function, Function] = {}
         self.samples: list[Sample] = []
+        self.set_aside: list[Sample] = []
+        """Of threads that stood while others did what they waited for, or had nothing to do."""
+        self.standstill = Standstill(profile.stacks, owns=self.own.owns, module=self.module)
         self._places: dict[Function, Place] = {}
         for stack in profile.stacks:
             self._add(stack)
@@ -43,6 +51,8 @@ class Run:
         self.callers: dict[Function, Counter[Function]] = defaultdict(Counter)
         self._counted_s: dict[Function, float] = defaultdict(float)
         self._callee_s: dict[tuple[Function, str], float] = defaultdict(float)
+        self._io_s: dict[Function, float] = defaultdict(float)
+        self._by_name: Counter[tuple[Function, str]] = Counter()
         self._count()
         self.samples = settled(self)
         self._index()
@@ -160,7 +170,7 @@ class Run:
         return Function(function.file, source.first_line, source.name)
 
     def _add(self, stack: Stack) -> None:
-        if not stack.frames or stands_by(stack):
+        if not stack.frames:
             return
         steps: list[Step] = []
         for frame in stack.frames:
@@ -170,15 +180,14 @@ class Run:
             if steps and own and function == steps[-1].function and _is_folded(frame.function):
                 steps.pop()
             steps.append(Step(function, frame.line, own))
-        if stack.state == "waiting" and not self._can_wait(stack):
-            return
         near = max((i for i, step in enumerate(steps) if step.own), default=-1)
         if near < 0 and (stack.state == "waiting" or stack.thread.startswith("perfwright")):
             return
         if near == len(steps) - 1 > 0 and steps[-2].own and self._has_just_begun(steps[-1]):
             steps.pop()  # what the caller did last could not be interrupted before this call
             near -= 1
-        self.samples.append(
+        seen = self.samples if self.standstill.costs(stack) else self.set_aside
+        seen.append(
             Sample(tuple(steps), near, _cost_s(stack), stack.state, stack.thread, stack.samples)
         )
 
@@ -194,12 +203,6 @@ class Run:
                 place.through[line].add(number)
                 if i == sample.near:
                     place.at[line].add(number)
-
-    def _can_wait(self, stack: Stack) -> bool:
-        leaf = stack.frames[-1]
-        own = self.own.owns(leaf.function)
-        module = self.module(leaf.function.file) if own else None
-        return can_wait(leaf, library=not own, module=module)
 
     def _has_just_begun(self, step: Step) -> bool:
         source = self.source(step.function)
@@ -219,12 +222,35 @@ class Run:
                 if caller is not None and caller != callee:
                     self.callers[callee][caller] += call.count
             self.edges[caller, c_name(call.callee)] += call.count
+            if caller is not None:
+                self._by_name[caller, c_name(call.callee).rpartition(".")[2]] += call.count
             if not _is_folded(call.callee):
                 self._counted_s[callee] += call.self_s
             if caller is not None and caller != callee and not self.own.owns(callee):
                 self._counted_s[caller] += call.cumulative_s
                 name = c_name(call.callee).rpartition(".")[2]
                 self._callee_s[caller, name] += call.cumulative_s
+                if call.callee.file == "~" and _IO.match(c_name(call.callee)):
+                    self._io_s[caller] += call.cumulative_s
+
+    def counted(self, function: Function, name: str) -> int:
+        """How many of its calls of something by this last part of a name were counted."""
+        return self._by_name[function, name]
+
+    def seconds_each_call(self, function: Function, name: str) -> float | None:
+        """Counted time of one call of what is not own by this name; None if there is none."""
+        took_s, count = self._callee_s.get((function, name)), self._by_name[function, name]
+        return took_s / count if took_s and count else None
+
+    def counted_part(self, function: Function, *, beside: Function) -> float:
+        """What of the counted time of two functions, without own ones they call, is the first's."""
+        mine_s, other_s = self._counted_s.get(function, 0.0), self._counted_s.get(beside, 0.0)
+        return mine_s / (mine_s + other_s) if mine_s else 0.0
+
+    def io_part(self, function: Function) -> float:
+        """Part of a function's counted time, without own functions, in files and sockets."""
+        whole_s = self._counted_s.get(function, 0.0)
+        return self._io_s[function] / whole_s if whole_s else 0.0
 
     def is_quick(self, function: Function, name: str) -> bool:
         """Whether calls were counted, and what a function calls by this name took little of it."""
@@ -233,15 +259,15 @@ class Run:
 
     def equal(self, function: Function, *names: str) -> bool:
         """Whether looks at the arguments found these few in number while the calls were many."""
-        parts = [self._different_part(function, name) for name in names]
+        parts = [self.different_part(function, name) for name in names]
         return bool(parts) and all(part is not None and part <= FEW for part in parts)
 
     def differs(self, function: Function, name: str) -> bool:
         """Whether looks at an argument found another one most of the time."""
-        part = self._different_part(function, name)
+        part = self.different_part(function, name)
         return part is not None and part > FEW
 
-    def _different_part(self, function: Function, name: str) -> float | None:
+    def different_part(self, function: Function, name: str) -> float | None:
         """How many different ones were seen for each look, 0 to 1; None after too few looks."""
         seen = self.arguments.get(function)
         looks = self.occasions(function)
@@ -252,6 +278,17 @@ class Run:
         """Calls whose arguments were looked at."""
         seen = self.arguments.get(function)
         return min(seen.looks, self.called.get(function, seen.looks)) if seen is not None else 0
+
+    def callees_of(self, place: Place) -> Iterator[tuple[Function, frozenset[int]]]:
+        """Own functions that it called directly, with the samples that went there."""
+        found: dict[Function, set[int]] = defaultdict(set)
+        for number in place.passed - place.charged:
+            owners = [step.function for step in self.samples[number].steps if step.own]
+            inner = len(owners) - owners[::-1].index(place.function)
+            if inner < len(owners):
+                found[owners[inner]].add(number)
+        for function, numbers in found.items():
+            yield function, frozenset(numbers)
 
     def callers_of(self, place: Place) -> Iterator[tuple[Function, frozenset[int]]]:
         """Own functions that called it, with the samples that came from there, costliest first."""

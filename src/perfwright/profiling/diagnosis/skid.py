@@ -8,13 +8,13 @@ which of the two it was.
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perfwright.profiling.diagnosis.landing import QUICK
-from perfwright.profiling.diagnosis.samples import Sample, Step
+from perfwright.profiling.diagnosis.samples import Sample, Step, simple
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import method
 from perfwright.profiling.model import Function
@@ -48,7 +48,8 @@ def settled(run: Run) -> list[Sample]:
     """The samples, those of callers moved to callees as far as counted times demand it."""
     if not run.profile.calls:
         return [_passed_on(run, sample) for sample in run.samples]
-    counted, edges = _counted(run)
+    counted, calls = _counted(run)
+    paths = _late_paths(run, calls)
     sampled: dict[Function, float] = defaultdict(float)
     for sample in run.samples:
         if sample.steps[-1].own:
@@ -59,15 +60,14 @@ def settled(run: Run) -> list[Sample]:
         return run.samples
     scale = sum(sampled.values()) / counted_s
     moved = list(run.samples)
-    for caller, callee in sorted(edges, key=lambda e: -counted.get(e[1], 0.0)):
+    for path in sorted(paths, key=lambda p: (-counted.get(p[-1], 0.0), len(p), -calls[p[:2]])):
+        caller, callee = path[0], path[-1]
         surplus = sampled[caller] - scale * counted.get(caller, 0.0)
         missing = scale * counted.get(callee, 0.0) - sampled[callee]
         amount = min(surplus, missing)
         if sampled[caller] <= 0 or amount < MIN_PART * sampled[caller]:
             continue
-        moved = list(
-            _moved(run, moved, caller=caller, callee=callee, part=amount / sampled[caller])
-        )
+        moved = list(_moved(run, moved, path=path, part=amount / sampled[caller]))
         sampled[caller] -= amount
         sampled[callee] += amount
     return moved
@@ -114,10 +114,10 @@ def _may_cost(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp | ast.Compare | ast.Slice) and not formats
 
 
-def _counted(run: Run) -> tuple[dict[Function, float], set[tuple[Function, Function]]]:
-    """Time in own functions themselves, and who of them called whom."""
+def _counted(run: Run) -> tuple[dict[Function, float], Counter[tuple[Function, ...]]]:
+    """Time in own functions themselves, and how often who of them called whom."""
     times: dict[Function, float] = defaultdict(float)
-    edges = set[tuple[Function, Function]]()
+    edges = Counter[tuple[Function, ...]]()
     for call in run.profile.calls:
         if not run.own.owns(call.callee):
             continue
@@ -126,26 +126,61 @@ def _counted(run: Run) -> tuple[dict[Function, float], set[tuple[Function, Funct
         if call.caller is not None and run.own.owns(call.caller):
             caller = run.canonical(call.caller)
             if caller != callee:
-                edges.add((caller, callee))
+                edges[caller, callee] += call.count
     return times, edges
 
 
+def _late_paths(
+    run: Run, calls: Mapping[tuple[Function, ...], int]
+) -> Iterator[tuple[Function, ...]]:
+    """From where time is seen to where it may have passed: callees, and the last that they call."""
+    inner: dict[Function, list[Function]] = defaultdict(list)
+    for caller, callee in calls:
+        inner[caller].append(callee)
+    ends = {
+        function: list(_called_last(run, function, among=inner[function])) for function in [*inner]
+    }
+    for caller, callee in calls:
+        yield caller, callee
+        for end in ends.get(callee, ()):
+            if end != caller:
+                yield caller, callee, end
+
+
+def _called_last(run: Run, function: Function, *, among: list[Function]) -> Iterator[Function]:
+    source = run.source(function)
+    last = ast.walk(source.node.body[-1]) if source is not None else ()
+    names = {method(node) for node in last if isinstance(node, ast.Call)}
+    return (callee for callee in among if simple(callee) in names)
+
+
 def _moved(
-    run: Run, samples: list[Sample], *, caller: Function, callee: Function, part: float
+    run: Run, samples: list[Sample], *, path: tuple[Function, ...], part: float
 ) -> Iterator[Sample]:
-    target = run.source(callee)
+    caller, *below = path
+    sources = [run.source(function) for function in below]
+    ends = [_last_line(source) for source in sources if source is not None]
     part = min(part, 1.0)
     for sample in samples:
-        if target is None or sample.steps[-1].function != caller or sample.state != "running":
+        if (
+            len(ends) < len(below)
+            or sample.steps[-1].function != caller
+            or sample.state != "running"
+        ):
             yield sample
             continue
-        last = target.node.body[-1]
-        step = Step(callee, getattr(last, "end_lineno", last.lineno) or last.lineno, True)
+        steps = (Step(function, line, True) for function, line in zip(below, ends, strict=True))
+        whole = (*sample.steps, *steps)
         yield replace(
             sample,
-            steps=(*sample.steps, step),
-            near=len(sample.steps),
+            steps=whole,
+            near=len(whole) - 1,
             seconds=part * sample.seconds,
         )
         if part < 1.0:
             yield replace(sample, seconds=(1 - part) * sample.seconds)
+
+
+def _last_line(source: FunctionSource) -> int:
+    last = source.node.body[-1]
+    return getattr(last, "end_lineno", last.lineno) or last.lineno

@@ -61,6 +61,18 @@ class FunctionSource:
         )
 
     @cached_property
+    def asked_of(self) -> dict[str, list[str]]:
+        """The methods that it calls on each plain name, in the order of the text."""
+        found: dict[str, list[str]] = {}
+        for node in self.nodes:
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)):
+                    found.setdefault(name, []).append(attr)
+                case _:
+                    pass
+        return found
+
+    @cached_property
     def assigned(self) -> dict[str, list[ast.expr]]:
         """What it assigns to each name, and to `self.name`."""
         return Assigned.of(self.nodes).values
@@ -137,6 +149,11 @@ class ModuleSource:
     def by_line(self) -> dict[int, FunctionSource]:
         """Functions by their first line."""
         return {f.first_line: f for f in self.functions}
+
+    @cached_property
+    def by_name(self) -> dict[str, FunctionSource]:
+        """Functions by their qualified names."""
+        return {f.name: f for f in self.functions}
 
     def attributes_of(self, owner: ast.ClassDef) -> Assigned:
         """What a class of this file assigns to its attributes."""

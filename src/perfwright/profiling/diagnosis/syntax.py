@@ -133,6 +133,19 @@ def method(call: ast.Call) -> str:
             return ""
 
 
+def argument_of(call: ast.Call, name: str, *, of: FunctionSource) -> ast.expr | None:
+    """What a call of the function gives for a parameter; None where the text does not say."""
+    a = of.node.args
+    names = [arg.arg for arg in (*a.posonlyargs, *a.args)]
+    if of.owner is not None and isinstance(call.func, ast.Attribute):
+        names = names[1:]
+    if any(isinstance(arg, ast.Starred) for arg in call.args):
+        return None
+    given = dict(zip(names, call.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    return given.get(name)
+
+
 def calls(function: FunctionSource, *names: str) -> Iterator[ast.Call]:
     """All calls in the function of a full name, or of any of the methods given as `.name`."""
     for node in function.nodes:
@@ -222,6 +235,14 @@ def turn_nodes(loop: Loop) -> Iterator[ast.AST]:
         yield from ast.walk(part)
 
 
+def is_outer(name: str, function: FunctionSource) -> bool:
+    """Whether a function, or one inside it, declares the name to be of an outer one."""
+    return any(
+        isinstance(node, ast.Global | ast.Nonlocal) and name in node.names
+        for node in ast.walk(function.node)
+    )
+
+
 def touches(path: str, changed: Iterable[str]) -> bool:
     """Whether a change of one of these paths may change what `path` reads."""
     return any(path == c or path.startswith(f"{c}.") or c.startswith(f"{path}.") for c in changed)
@@ -241,7 +262,12 @@ def is_invariant(node: ast.AST, loop: Loop) -> bool:
 
 def derived_from_input(function: FunctionSource) -> set[str]:
     """Local names that depend on arguments, or on what a loop over them yields."""
-    tainted = set(function.parameters)
+    return derived_from(function.parameters, function=function)
+
+
+def derived_from(names: Iterable[str], *, function: FunctionSource) -> set[str]:
+    """These names, and the local ones that depend on them."""
+    tainted = set(names)
     for _ in range(3):  # chains of assignments settle quickly; more turns change nothing here
         before = len(tainted)
         for node in function.nodes:

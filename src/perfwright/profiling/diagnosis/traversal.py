@@ -13,6 +13,7 @@ from perfwright.profiling.diagnosis.syntax import changes, method, names_in, pat
 
 PASSES = frozenset(["sum", "min", "max", "any", "all", "set", "sorted", "Counter"])
 """Builtins that look at each element of what they are given."""
+FEW = 16  # elements, in all of which one is found at once
 LITERALS = (ast.Tuple, ast.List, ast.Set, ast.Constant)
 
 
@@ -42,6 +43,17 @@ def _counted_through(loop: ast.While) -> ast.expr | None:
             case _:
                 pass
     return None
+
+
+def turns(loop: Loop) -> list[ast.AST]:
+    """What a loop's turns execute, without what its `else` does once after them."""
+    match loop:
+        case ast.For(iter=head, body=body) | ast.AsyncFor(iter=head, body=body):
+            return [head, *body]
+        case ast.While(test=head, body=body):
+            return [head, *body]
+        case _:
+            return [loop]
 
 
 def loop_variables(loop: Loop) -> set[str]:
@@ -113,12 +125,38 @@ def _has_elements(value: ast.expr) -> bool:
     return bool(getattr(value, "elts", None) or getattr(value, "keys", None))
 
 
+def is_short(where: ast.expr, source: FunctionSource) -> bool:
+    """Whether it is written out with a few elements, here or where its name gets its value."""
+    if isinstance(where, ast.Tuple | ast.List | ast.Set):
+        return len(where.elts) <= FEW
+    path = ".".join(sorted(paths(where))) if isinstance(where, ast.Name | ast.Attribute) else ""
+    name = path.rpartition(".")[2]
+    values = [*source.module.globals.get(path, []), *source.attributes.values.get(name, [])]
+    local = path in source.assigned or path in source.parameters
+    return (
+        bool(values)
+        and not local
+        and all(isinstance(v, ast.Tuple | ast.List) and 0 < len(v.elts) <= FEW for v in values)
+    )
+
+
 def has_fixed_turns(loop: Loop) -> bool:
     """Whether it goes through a literal, as `for side in ("left", "right")`, or `range(9)`."""
     over = iterated(loop)
     if isinstance(over, ast.Call) and is_range(over):
         return all(isinstance(arg, ast.Constant) for arg in over.args)
     return isinstance(over, LITERALS)
+
+
+def has_few_turns(loop: Loop, source: FunctionSource) -> bool:
+    """Whether the text says that it turns a few times only."""
+    match iterated(loop):
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(turns))]):
+            return turns <= FEW
+        case ast.expr() as over:
+            return is_short(over, source)
+        case None:
+            return False
 
 
 def is_rehearsal(loop: ast.AST) -> bool:

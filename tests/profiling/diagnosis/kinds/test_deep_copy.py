@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "deep_copy"
@@ -115,3 +117,50 @@ def test_the_time_of_deepcopy_in_a_library_is_not_the_users() -> None:
     text = "def run(table):\n    table.load()\n"
     library, deep = ("site-packages/orm/base.py", "load"), ("copy.py", "deepcopy")
     assert causes(text, ("table.load", library, deep)) == {}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "node = cancel(node)",
+        "if node.is_number(): return node",
+        "best = min(variants(node), key=count)",
+    ],
+)
+def test_a_recursion_that_works_something_out_on_the_way_is_no_copy(step: str) -> None:
+    text = f"""
+        def simplify(node):
+            if isinstance(node, list):
+                return [simplify(part) for part in node]
+            {step}
+            return node
+    """
+    assert "deepcopy" not in causes(text, ("return [simplify",)).values()
+
+
+@pytest.mark.parametrize(
+    "made", ["tuple(frozen(part) for part in node)", "frozenset(frozen(part) for part in node)"]
+)
+def test_making_other_containers_is_a_conversion(made: str) -> None:
+    text = f"""
+        def frozen(node):
+            if isinstance(node, list):
+                return {made}
+            return node
+    """
+    assert "deepcopy" not in causes(text, ("return ",)).values()
+
+
+def test_a_copy_by_hand_may_fill_containers_and_make_objects() -> None:
+    text = """
+        def clone(node):
+            if isinstance(node, dict):
+                made = {}
+                for key, value in node.items():
+                    made[key] = clone(value)
+                return made
+            if isinstance(node, Line):
+                return Line([clone(part) for part in node.parts])
+            return node
+    """
+    assert causes(text, ("made[key] =",), ("return Line",)) == {"clone": "deepcopy"}

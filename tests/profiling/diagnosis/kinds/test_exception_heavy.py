@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import causes, culprits
+from perfwright.profiling.diagnosis.examples import example
+from tests.profiling.diagnosis.kinds.claims import causes, claims, culprits, kinds_in
 
 RULE = "exception_heavy"
 
@@ -51,3 +52,49 @@ def test_a_handler_around_the_loop_runs_once() -> None:
                 return slow(cells)
     """
     assert causes(text, ("return slow",)) == {}
+
+
+FINDER = """
+    def load(name):
+        try:
+            return __import__(name)
+        except ImportError:
+            return None
+    def parse(records):
+        return [load(record.kind) for record in records]
+"""
+FIND = ("importlib/_bootstrap.py", "_find_and_load")
+
+
+def test_imports_that_fail_each_time_are_found() -> None:
+    path = ("load(record", "return __import__", FIND)
+    often = example(FINDER, path, calls={("load(record", "def load"): 5000})
+    assert [c.function.name for c in claims(RULE, often)] == ["load"]
+    assert kinds_in(often) == {"load": "exception-heavy"}
+
+
+def test_an_import_tried_once_is_no_habit() -> None:
+    path = ("load(record", "return __import__", FIND)
+    assert claims(RULE, example(FINDER, path, calls={("load(record", "def load"): 3})) == []
+
+
+def test_an_import_that_runs_a_module_was_found() -> None:
+    path = ("load(record", "return __import__", FIND, ("site-packages/a.py", "<module>"))
+    assert claims(RULE, example(FINDER, path, calls={("load(record", "def load"): 5000})) == []
+
+
+def test_a_try_whose_body_mostly_succeeds_is_not_charged_with_it() -> None:
+    text = """
+        def resume(process):
+            try:
+                process.send(None)
+            except StopIteration:
+                process.end()
+        def run(processes):
+            for process in processes:
+                resume(process)
+    """
+    work = [("        resume(process)", "process.send")] * 20
+    handled = [("        resume(process)", "except StopIteration")] * 3
+    (found,) = claims(RULE, example(text, *work, *handled))
+    assert len(found.samples) == 3

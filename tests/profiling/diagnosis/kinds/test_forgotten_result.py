@@ -37,6 +37,24 @@ def _shops(*, different: int, zones: int) -> Profile:
     return replace(seen, arguments=(shops, made))
 
 
+def test_what_was_unpacked_from_the_object_belongs_to_it() -> None:
+    text = """
+        from typing import NamedTuple
+        class Segment(NamedTuple):
+            text: str
+            style: str
+            @property
+            def length(self):
+                text, _style = self
+                return width(text)
+        def width(text):
+            return sum(map(cells, text))
+        def run(segments):
+            return sum(segment.length for segment in segments)
+    """
+    assert causes(text, ("segment.length for", "return width", "return sum(map")) == {}
+
+
 def test_what_one_object_works_out_at_each_call_it_could_keep() -> None:
     assert kinds_in(_shops(different=1, zones=100)) == {"Shop.largest": "repeated-work"}
 

@@ -54,3 +54,46 @@ def test_a_comprehension_of_arithmetic_in_a_loop_is_found() -> None:
                 yield [a * x * x + b * x + c for x in row]
     """
     assert causes(text, ("yield [a",)) == {"scale": "interpreted-loop"}
+
+
+def test_counting_bits_one_by_one_is_found() -> None:
+    text = """
+        def distance(left, right):
+            rest, differing = left ^ right, 0
+            while rest:
+                differing += rest & 1
+                rest >>= 1
+            return differing
+    """
+    assert causes(text, ("rest >>= 1",)) == {"distance": "interpreted-loop"}
+
+
+def test_steps_of_a_counter_are_no_arithmetic() -> None:
+    text = """
+        def skip(text, at):
+            while text[at + 1] < "z":
+                at += 1
+            return at
+    """
+    assert causes(text, ("at += 1",)) == {}
+
+
+def test_sums_by_the_keys_of_a_graph_are_no_arrays() -> None:
+    text = """
+        def accumulate(graph, delta, sigma):
+            for node in reversed(graph.order):
+                share = (1 + delta[node]) / sigma[node]
+                for other in graph.before[node]:
+                    delta[other] += sigma[other] * share - delta[node]
+    """
+    assert causes(text, ("delta[other] +=",)) == {}
+
+
+def test_elements_that_are_reckoned_with_are_an_array() -> None:
+    text = """
+        def scale(rows, share, offset):
+            for row in rows:
+                for at, value in enumerate(row):
+                    row[at] = (value - offset) * share + 1
+    """
+    assert causes(text, ("row[at] = ",)) == {"scale": "interpreted-loop"}

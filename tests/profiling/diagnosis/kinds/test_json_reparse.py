@@ -6,7 +6,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 from perfwright.profiling.diagnosis.examples import example, frame_of
-from perfwright.profiling.model import Arguments
+from perfwright.profiling.model import Arguments, Call
 from tests.profiling.diagnosis.kinds.claims import causes, culprits, kinds_in
 
 RULE = "json_reparse"
@@ -110,3 +110,87 @@ def test_a_little_parsing_beside_the_work_is_no_fault() -> None:
     """
     rest = [("work(name)",)] * 9
     assert causes(text, ("show(json.loads", DECODE), *rest) == {}
+
+
+EVENTS = """
+    import json
+    def on(function):
+        def receive(message):
+            function(json.loads(message))
+        return receive
+    def publish(receivers, message):
+        for receiver in receivers:
+            receiver({given})
+"""
+
+
+def test_each_receiver_of_one_message_parses_it() -> None:
+    path = ("receiver(message)", "function(json.loads", DECODE)
+    assert culprits(RULE, EVENTS.format(given="message"), path) == ["on.<locals>.receive"]
+
+
+def test_each_receiver_may_have_a_message_of_its_own() -> None:
+    text = EVENTS.format(given="receiver.message")
+    path = ("receiver(receiver.message)", "function(json.loads", DECODE)
+    assert culprits(RULE, text, path) == []
+
+
+KEYS = """
+    import json
+    def merge(files):
+        for file in files:
+            for key in file.keys():
+                show(json.loads(key))
+    def run(pages):
+        for page in pages:
+            merge(page)
+"""
+LOADS = ("json/__init__.py", "loads")
+
+
+def _keys(distinct: int) -> dict[str, str]:
+    loads = frame_of(KEYS, LOADS).function
+    profile = example(
+        KEYS,
+        ("        merge(page)", "show(json.loads", LOADS, DECODE),
+        calls={("        merge(page)", "def merge"): 60},
+    )
+    merge = frame_of(dedent(KEYS), "def merge").function
+    looks = Arguments(function=loads, looks=700, distinct=distinct, by_value=True)
+    parsed = Call(caller=merge, callee=loads, count=200_000, self_s=0.0, cumulative_s=0.0)
+    return kinds_in(replace(profile, arguments=(looks,), calls=(*profile.calls, parsed)))
+
+
+def test_looks_at_the_parser_tell_that_texts_repeat() -> None:
+    assert _keys(280) == {"merge": "json-reparse"}
+
+
+def test_looks_at_the_parser_tell_that_texts_differ() -> None:
+    assert _keys(500) == {}
+
+
+EVENT = """
+    import json
+    class Event:
+        @property
+        def data(self):
+            return json.loads(self.raw)
+    def route(event):
+        return event.data["kind"], event.data["user"]
+    def kind(event):
+        return event.data["kind"]
+    def run(events):
+        for event in events:
+            route(event), kind(event)
+"""
+
+
+def test_a_property_that_a_caller_reads_twice_parses_twice() -> None:
+    path = ("route(event), kind", "return event.data", "return json.loads", DECODE)
+    assert culprits(RULE, EVENT, path) == ["Event.data"]
+
+
+def test_a_property_read_once_for_each_object_parses_once() -> None:
+    text = EVENT.replace(', event.data["user"]', "")
+    path = ("route(event), kind", 'return event.data["kind"]', "return json.loads", DECODE)
+    assert culprits(RULE, text, path) == []

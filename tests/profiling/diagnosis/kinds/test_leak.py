@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
 
 from perfwright.profiling.diagnosis.claim import Claim
 from perfwright.profiling.diagnosis.examples import example, frame_of
-from perfwright.profiling.model import Allocation, Leak, Memory
+from perfwright.profiling.model import Allocation, Arguments, Function, Leak, Memory
 from tests.profiling.diagnosis.kinds.claims import claims, kinds_in
 
 SIZE = 16 << 20
@@ -190,3 +191,132 @@ def test_a_cache_with_a_bound_is_no_leak() -> None:
             return page * 100
     """
     assert kinds(text, "page * 100") == {}
+
+
+KEPT = """
+    class Kept:
+        def __init__(self):
+            self.values = {}
+        def get(self, key, args):
+            try:
+                return self.values[key]
+            except KeyError:
+                value = self.values[key] = work_out(args)
+                return value
+    KEPT = Kept()
+    def estimate(parcel):
+        key = (parcel.zone, parcel.number)
+        return KEPT.get(key, parcel)
+    def asked(key):
+        return KEPT.get(key, key)
+    def work_out(args):
+        return "x" * args
+"""
+
+
+def kept_by(caller: str, *, different: int) -> list[str]:
+    """Who is blamed for what `Kept.get` keeps, of 100 looks at its calls."""
+    text = dedent(KEPT)
+    get = frame_of(text, "def get").function
+    leak = Leak(
+        frame=frame_of(text, '"x" * args'),
+        growth_bytes=SIZE,
+        slope_bytes_per_s=1e6,
+        owner="shop:KEPT.values (dict)",
+        confidence=1.0,
+    )
+    memory = Memory(start_bytes=0, end_bytes=SIZE, peak_bytes=SIZE, leaks=(leak,))
+    looks = Arguments(
+        function=get, looks=100, distinct=different, by_value=True, each=(("key", different),)
+    )
+    profile = replace(
+        example(text, memory=memory, calls={(f"def {caller}", "def get"): 5000}),
+        arguments=(looks,),
+    )
+    return [claim.function.name for claim in claims("leak", profile)]
+
+
+def test_who_makes_keys_that_never_come_again_is_blamed() -> None:
+    assert kept_by("estimate", different=95) == ["estimate"]
+
+
+def test_a_cache_that_is_asked_again_is_to_blame_for_having_no_bound() -> None:
+    assert kept_by("estimate", different=20) == ["Kept.get"]
+
+
+def test_who_only_hands_a_key_on_is_not_to_blame() -> None:
+    assert kept_by("asked", different=95) == ["Kept.get"]
+
+
+def test_the_line_told_is_one_of_the_function_that_is_blamed() -> None:
+    (claim,) = leaks(GLOBAL, "body.decode()")
+    assert claim.lines == (6,)
+
+
+def weakly_seen(text: str, *, called: str) -> list[float]:
+    """How sure a leak is that few snapshots show, of a function that was called often."""
+    text = dedent(text)
+    leak = Leak(
+        frame=frame_of(text, "body.decode()"),
+        growth_bytes=SIZE,
+        slope_bytes_per_s=1e6,
+        owner="",
+        confidence=0.3,
+    )
+    memory = Memory(start_bytes=0, end_bytes=SIZE, peak_bytes=SIZE, leaks=(leak,))
+    calls = {("def serve", called): 5000}
+    return [c.confidence for c in claims("leak", example(text, memory=memory, calls=calls))]
+
+
+CACHE = """
+    def render(key, body, cache={}):
+        if key not in cache:
+            cache[key] = body.decode()
+        return cache[key]
+    def serve(requests):
+        for key, body in requests:
+            render(key, body)
+"""
+INDEX = """
+    BY_KEY = {}
+    def put(key, body):
+        BY_KEY[key] = body.decode()
+    def found(key):
+        return BY_KEY.get(key)
+    def serve(requests):
+        for key, body in requests:
+            put(key, body)
+"""
+
+
+def test_a_cache_in_a_default_argument_is_kept_for_good() -> None:
+    assert weakly_seen(CACHE, called="def render") == [pytest.approx(0.57)]
+
+
+def test_an_index_that_others_ask_needs_more_snapshots() -> None:
+    assert weakly_seen(INDEX, called="def put") == [pytest.approx(0.475)]
+
+
+def test_what_a_coroutine_makes_is_kept_by_who_begins_it() -> None:
+    text = """
+        class Bus:
+            pending = []
+            async def publish(self, body):
+                Bus.pending.append(ensure_future(self.handle(body)))
+            async def handle(self, body):
+                return body.decode()
+    """
+    text = dedent(text)
+    leak = Leak(
+        frame=frame_of(text, "body.decode()"),
+        growth_bytes=SIZE,
+        slope_bytes_per_s=1e6,
+        owner="",
+        confidence=1.0,
+    )
+    memory = Memory(start_bytes=0, end_bytes=SIZE, peak_bytes=SIZE, leaks=(leak,))
+    loop = Function("/usr/lib/python3.11/asyncio/events.py", 78, "Handle._run")
+    profile = example(text, memory=memory, calls={("async def publish", "def handle"): 9})
+    resumed = tuple(replace(call, caller=loop) for call in profile.calls)
+    found = claims("leak", replace(profile, calls=resumed))
+    assert [claim.function.name for claim in found] == ["Bus.publish"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.profiling.diagnosis.kinds.claims import causes, culprits
 
 RULE = "linear_scan"
@@ -182,17 +184,154 @@ def test_removing_from_a_set_searches_nothing() -> None:
     assert causes(text, ("jobs.remove",)) == {}
 
 
-def test_a_list_of_unknown_type_must_take_half_of_the_time() -> None:
-    text = """
-        def unique(rows, known):
-            for row in rows:
-                if row in known:
-                    keep(row)
-                show(row)
-    """
+UNKNOWN = """
+    def unique(rows, known):
+        for row in rows:
+            if row in known:
+                keep(row)
+            show(row)
+"""
+
+
+def test_what_is_searched_without_a_known_type_must_take_long_each_time() -> None:
+    shown = ("for row in rows", "def show")
+    text = UNKNOWN + "    def show(row):\n        pass\n"
+
+    def found(count: int) -> dict[str, str]:
+        calls = {shown: count, ("def unique", "def unique"): 1}
+        return causes(text, ("row in known",), calls=calls)
+
+    assert found(10_000) == {"unique": "linear-scan"}  # 0.1 ms each
+    assert found(1_000_000) == {}
+
+
+def test_what_is_searched_without_a_known_type_must_take_half_of_the_time() -> None:
+    calls = {("for row in rows", "show"): 10_000, ("def unique", "def unique"): 1}
     rest = [("show(row)",)] * 2
-    assert causes(text, ("row in known",)) == {"unique": "linear-scan"}
-    assert causes(text, ("row in known",), *rest) == {}
+    assert causes(UNKNOWN, ("row in known",), calls=calls) == {"unique": "linear-scan"}
+    assert causes(UNKNOWN, ("row in known",), *rest, calls=calls) == {}
+
+
+def test_nothing_is_said_of_an_unknown_type_without_counts() -> None:
+    assert causes(UNKNOWN, ("row in known",)) == {}
+
+
+def test_a_piece_of_a_text_is_no_element() -> None:
+    text = """
+        def failures(lines):
+            for line in lines:
+                if "ERROR" in line:
+                    keep(line)
+                show(line)
+    """
+    calls = {("for line in lines", "show"): 10_000, ("def failures", "def failures"): 1}
+    assert causes(text, ('"ERROR" in line',), calls=calls) == {}
+
+
+def test_a_list_given_by_the_callers_is_searched() -> None:
+    text = """
+        def new(row, known):
+            return row not in known
+        def run(rows):
+            known = []
+            for row in rows:
+                if new(row, known):
+                    known.append(row)
+    """
+    assert causes(text, ("if new(row", "row not in known")) == {"new": "linear-scan"}
+    hashed = text.replace("known = []", "known = set()")
+    assert causes(hashed, ("if new(row", "row not in known")) == {}
+
+
+def test_a_list_that_is_searched_at_once_is_short() -> None:
+    text = """
+        class Guard:
+            def __init__(self):
+                self.known = []
+            def knows(self, name):
+                return name in self.known
+        def run(guard, names):
+            for name in names:
+                guard.knows(name)
+    """
+
+    def found(count: int) -> dict[str, str]:
+        calls = {("guard.knows", "def knows"): count}
+        return causes(text, ("guard.knows", "in self.known"), calls=calls)
+
+    assert found(10_000) == {"Guard.knows": "linear-scan"}
+    assert found(10_000_000) == {}
+
+
+def test_a_list_that_an_own_method_makes_is_searched() -> None:
+    text = """
+        class Access:
+            def members(this):
+                return list(this.users)
+            def allowed(this, user):
+                return user in this.members()
+        def check(access, users):
+            return [user for user in users if access.allowed(user)]
+    """
+    assert culprits(RULE, text, ("access.allowed", "user in this")) == ["Access.allowed"]
+
+
+def test_a_stack_whose_top_is_looked_at_is_not_searched() -> None:
+    text = """
+        class Builder:
+            def within(self, name):
+                for node in reversed(self.open):
+                    if node.name == name:
+                        return node
+        def run(builder, names):
+            for name in names:
+                builder.within(name)
+    """
+
+    def found(count: int) -> dict[str, str]:
+        calls = {("builder.within", "def within"): count}
+        return causes(text, ("builder.within", "node.name == name"), calls=calls)
+
+    assert found(10_000) == {"Builder.within": "linear-scan"}
+    assert found(1_000_000) == {}
+    assert causes(text, ("builder.within", "node.name == name")) == {}  # nothing was counted
+
+
+def test_short_constants_are_not_searched_for_long() -> None:
+    text = """
+        SPACES = (" ", "\\t")
+        def words(marks):
+            for mark in marks:
+                if mark in SPACES:
+                    yield mark
+    """
+    assert causes(text, ("mark in SPACES",)) == {}
+
+
+HASHED = {
+    "a default of the parameter": ("known=frozenset(range(9))", ""),
+    "a range": ("limit", "known = range(0, limit, 2)"),
+    "a dict in a default": ("known={}", ""),
+    "a dict unless given": ("memo=None", "known = memo or {}"),
+    "a dict if nothing is given": ("memo=None", "known = memo if memo is not None else {}"),
+    "what an own function makes": ("limit", "known = made()"),
+}
+
+
+@pytest.mark.parametrize("case", HASHED)
+def test_what_answers_at_once_is_not_searched(case: str) -> None:
+    parameter, statement = HASHED[case]
+    text = f"""
+        def made():
+            return {{}}
+        def count(rows, {parameter}):
+            {statement or "pass"}
+            for row in rows:
+                if row.key in known:
+                    use(row)
+    """
+    calls = {("for row in rows", "use"): 10_000, ("def count", "def count"): 1}
+    assert causes(text, ("row.key in known",), calls=calls) == {}
 
 
 def test_keyword_arguments_are_looked_up_not_searched() -> None:
@@ -203,3 +342,50 @@ def test_keyword_arguments_are_looked_up_not_searched() -> None:
                     row.use(options[row.key])
     """
     assert culprits(RULE, text, ("row.key in options",)) == []
+
+
+def test_what_follows_a_search_that_found_nothing_is_not_the_search() -> None:
+    text = """
+        def parse(lines, limit):
+            for line in lines:
+                if line > limit:
+                    break
+            else:
+                work(lines)
+        def run(texts):
+            for text in texts:
+                parse(text, 9)
+    """
+    assert culprits(RULE, text, ("parse(text", "    work(lines)")) == []
+    assert culprits(RULE, text, ("parse(text", "if line > limit")) == ["parse"]
+
+
+def test_a_look_at_each_element_of_what_the_call_makes_is_no_search_of_a_store() -> None:
+    text = """
+        def parse(text, limit):
+            lines = split(text)
+            for line in lines:
+                if line > limit:
+                    return line
+        def run(texts):
+            for text in texts:
+                parse(text, 9)
+    """
+    assert culprits(RULE, text, ("parse(text, 9)", "if line > limit")) == []
+    kept = text.replace("split(text)", "STORE.lines")
+    assert culprits(RULE, kept, ("parse(text, 9)", "if line > limit")) == ["parse"]
+
+
+def test_what_is_done_with_the_one_that_is_found_is_not_the_search() -> None:
+    text = """
+        class Message:
+            def get(self, name):
+                for key, value in self.headers:
+                    if key == name:
+                        return parse(value)
+        def run(message, names):
+            for name in names:
+                message.get(name)
+    """
+    assert culprits(RULE, text, ("message.get", "return parse")) == []
+    assert culprits(RULE, text, ("message.get", "if key ==")) == ["Message.get"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from textwrap import dedent
 
+import pytest
+
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.model import Async, AwaitSequence, AwaitStep, Frame, Profile
 from tests.profiling.diagnosis.kinds.claims import causes, claims, culprits, kinds_in
@@ -43,7 +45,7 @@ def test_a_lock_is_known_by_what_made_it() -> None:
             with DOOR:
                 work()
     """
-    assert culprits(RULE, text, ("with DOOR",), state="waiting") == ["enter"]
+    assert culprits(RULE, text, ("with DOOR",), ("work()",), state="waiting") == ["enter"]
 
 
 def test_a_file_is_no_lock() -> None:
@@ -111,3 +113,114 @@ def test_tasks_that_wait_for_an_answer_contend_for_nothing() -> None:
 
 def test_who_only_awaits_the_holder_of_the_lock_is_not_blamed() -> None:
     assert kinds_in(_awaiting(TASKS, "page", waits_for="Lock.acquire")) == {}
+
+
+DECORATED = """
+    def exclusive(function):
+        def method(self, *arguments):
+            with self.guard:
+                return function(self, *arguments)
+        return method
+    class Publisher:
+        @exclusive
+        def send(self, asset):
+            return self.bucket.put(asset)
+        @exclusive
+        def known(self, name):
+            return name in self.sent
+"""
+
+
+def test_of_a_lock_in_a_decorator_the_method_that_works_under_it_is_blamed() -> None:
+    profile = replace(
+        example(DECORATED),
+        stacks=(
+            *example(DECORATED, ("with self.guard",), state="waiting").stacks,
+            *example(DECORATED, ("return function", "self.bucket.put")).stacks,
+        ),
+    )
+    found = claims(RULE, profile)
+    assert [claim.function.name for claim in found] == ["Publisher.send"]
+    assert "held by `exclusive.<locals>.method` around this" in found[0].evidence
+
+
+def test_of_a_lock_around_what_a_function_calls_itself_that_function_is_blamed() -> None:
+    text = """
+        class Store:
+            def save(self, row):
+                with self.lock:
+                    self.write_out(row)
+            def write_out(self, row):
+                self.file.write(row)
+    """
+    waiting = example(text, ("with self.lock",), state="waiting")
+    running = example(text, ("self.write_out(row)", "self.file.write")).stacks
+    both = replace(waiting, stacks=(*waiting.stacks, *running))
+    assert [claim.function.name for claim in claims(RULE, both)] == ["Store.save"]
+
+
+QUICK = """
+    class Counter:
+        def add(self, key):
+            with self.lock:
+                self.counts[key] += 1
+"""
+
+
+def test_a_lock_that_guards_what_is_quick_is_waited_for_as_threads_share_an_interpreter() -> None:
+    waiting = example(QUICK, ("with self.lock",), state="waiting")
+    inside = replace(example(QUICK, ("self.counts[key]",)).stacks[0], cpu_s=0.01)
+    assert claims(RULE, replace(waiting, stacks=(*waiting.stacks, inside))) == []
+
+
+def test_the_body_of_a_with_over_a_context_manager_is_what_holds_its_lock() -> None:
+    text = """
+        from contextlib import contextmanager
+        class Store:
+            @contextmanager
+            def exclusive(self):
+                with self.mutex:
+                    yield self.rows
+            def save(self, row):
+                with self.exclusive() as rows:
+                    rows.append(sent(row))
+    """
+    enter = ("contextlib.py", "__enter__")
+    waiting = example(text, ("with self.exclusive", enter, "with self.mutex"), state="waiting")
+    working = example(text, ("rows.append(sent",)).stacks
+    found = claims(RULE, replace(waiting, stacks=(*waiting.stacks, *working)))
+    assert [claim.function.name for claim in found] == ["Store.save"]
+
+
+@pytest.mark.parametrize(("held_s", "names"), [(0.9, ["enter"]), (0.01, [])])
+def test_many_tasks_that_wait_once_for_a_lock_held_for_a_moment_lose_a_moment(
+    held_s: float, names: list[str]
+) -> None:
+    text = dedent(TASKS)
+    lock, fetch = (frame_of(text, piece) for piece in ("async with", "await self.fetch"))
+    steps = tuple(
+        AwaitStep(
+            line=frame.line,
+            column=8,
+            awaited="fetch",
+            waits_for=waits_for,
+            count=40,
+            total_s=total_s,
+            longest_s=0.1,
+            loop_busy_s=0.0,
+        )
+        for frame, waits_for, total_s in (
+            (lock, "Lock.acquire", 20.0),
+            (fetch, "Future", held_s),
+        )
+    )
+    sequence = AwaitSequence(
+        function=lock.function,
+        calls=40,
+        awaits=steps,
+        awaiting_s=20.0 + held_s,
+        overlap_s=held_s,
+        open_s=1.0,
+    )
+    profile = example(text, asyncio=Async(sequences=(sequence,)))
+    assert [claim.function.name for claim in claims(RULE, profile)] == names

@@ -77,3 +77,28 @@ def test_what_is_used_elsewhere_as_well_does_not() -> None:
                 store(shown)
     """
     assert causes(text, ("shown = render",)) == {}
+
+
+FILTER = """
+    import inspect
+    class Place:
+        def filter(self, record):
+            record.place = outer()
+            return True
+    def outer():
+        return inspect.stack()[4].filename
+    def run(rows):
+        for row in rows:
+            log.info("row %s", row)
+    def report():
+        return outer()
+"""
+
+
+def test_what_the_logging_package_calls_for_each_record_is_found() -> None:
+    path = ("log.info", ("logging/__init__.py", "Handler.handle"), "= outer()", "inspect.stack")
+    assert "outer" in culprits(RULE, FILTER, path)
+
+
+def test_the_same_function_called_by_others_is_no_part_of_logging() -> None:
+    assert culprits(RULE, FILTER, ("return outer()", "inspect.stack")) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.profiling.diagnosis.kinds.claims import causes
 
 
@@ -172,3 +174,105 @@ def test_little_time_in_nested_loops_is_not_worth_a_word() -> None:
     """
     rest = [("return render",)] * 9
     assert causes(text, ("touch(a, b)",), *rest) == {}
+
+
+ROUNDS = """
+    def order(addons, shop):
+        waiting = list(addons)
+        while waiting:
+            now = [addon for addon in waiting if shop.ready(addon)]
+            for addon in now:
+                shop.activate(addon)
+            waiting = [addon for addon in waiting if not shop.has(addon)]
+"""
+
+
+def test_rounds_over_all_that_still_waits_are_found() -> None:
+    assert causes(ROUNDS, ("now = [",)) == {"order": "quadratic"}
+    assert causes(ROUNDS, ("waiting = [addon for",)) == {"order": "quadratic"}
+
+
+def test_rounds_that_put_what_still_waits_aside_are_found() -> None:
+    text = """
+        def order(waiting, shop):
+            while waiting:
+                rest = []
+                for addon in waiting:
+                    if shop.ready(addon):
+                        shop.activate(addon)
+                    else:
+                        rest.append(addon)
+                waiting = rest
+    """
+    assert causes(text, ("if shop.ready",)) == {"order": "quadratic"}
+
+
+def test_levels_of_a_tree_are_each_gone_through_once() -> None:
+    text = """
+        def visit(level):
+            while level:
+                for node in level:
+                    node.use()
+                level = [child for node in level for child in node.children]
+    """
+    assert causes(text, ("node.use()",)) == {}
+    assert causes(text, ("level = [child",)) == {}
+
+
+def test_the_neighbours_of_a_frontier_are_new_elements() -> None:
+    text = """
+        def visit(frontier, seen):
+            while frontier:
+                following = []
+                for node in frontier:
+                    for other in node.neighbours:
+                        if seen.add(other):
+                            following.append(other)
+                frontier = following
+    """
+    assert causes(text, ("if seen.add",)) == {}
+
+
+def test_a_few_functions_that_are_asked_about_each_element_are_no_square() -> None:
+    text = """
+        def first(tokens, checks):
+            for token in tokens:
+                for check in checks:
+                    if check(token):
+                        return token
+    """
+    assert causes(text, ("if check(token)",)) == {}
+
+
+def test_a_loop_over_a_few_constants_around_is_no_square() -> None:
+    text = """
+        def marked(rows, marks):
+            kinds = ("a", "b", "c")
+            for kind in ("a", "b", "c"):
+                for row in rows:
+                    if row.kind == kind:
+                        marks.add(row)
+    """
+    assert causes(text, ("if row.kind",)) == {}
+
+
+@pytest.mark.parametrize("test", ["i < j", "a is not b", "a != b"])
+def test_each_pair_once_is_all_pairs_as_a_result(test: str) -> None:
+    text = f"""
+        def distances(points):
+            return {{
+                (i, j): a.far(b)
+                for i, a in enumerate(points)
+                for j, b in enumerate(points)
+                if {test}
+            }}
+    """
+    assert causes(text, ("(i, j): a.far",)) == {}
+
+
+def test_pairs_that_belong_together_are_few() -> None:
+    text = """
+        def same(points):
+            return [(a, b) for a in points for b in points if a.name == b.name]
+    """
+    assert causes(text, ("return [",)) == {"same": "quadratic"}

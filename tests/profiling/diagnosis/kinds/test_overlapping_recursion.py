@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.profiling.diagnosis.kinds.claims import causes, culprits
+from dataclasses import replace
+
+from perfwright.profiling.diagnosis.examples import example, frame_of
+from perfwright.profiling.model import Arguments
+from tests.profiling.diagnosis.kinds.claims import causes, claims, culprits
 
 RULE = "overlapping_recursion"
 
@@ -100,3 +104,45 @@ def test_the_edges_of_a_graph_lead_to_one_node_by_many_ways() -> None:
 
 def test_two_sides_of_a_tree_do_not_overlap() -> None:
     assert causes(GRAPH, ("return both(",)) == {}
+
+
+def test_the_method_that_it_overrides_is_another() -> None:
+    text = """
+        class Record(dict):
+            def __getitem__(self, key):
+                for known in NAMES[key]:
+                    if dict.__contains__(self, known):
+                        return dict.__getitem__(self, known)
+                return super().__getitem__(NAMES[key])
+        def run(record, keys):
+            for key in keys:
+                show(record[key])
+    """
+    assert culprits(RULE, text, ("show(record", "return super()")) == []
+
+
+WAYS = """
+    def ways(steps):
+        if steps < 2:
+            return 1
+        return ways(steps - 1) + ways(steps - 2)
+    def run(steps):
+        return ways(steps)
+"""
+
+
+def _ways(*, distinct: int, inner: int) -> list[str]:
+    calls = {("return ways(steps - 1)", "def ways"): inner, ("return ways(steps)", "def ways"): 10}
+    ways = frame_of(WAYS, "def ways").function
+    looks = Arguments(function=ways, looks=100, distinct=distinct, by_value=True)
+    profile = example(WAYS, ("return ways(steps)", "return ways(steps - 1)"), calls=calls)
+    return [c.function.name for c in claims(RULE, replace(profile, arguments=(looks,)))]
+
+
+def test_looks_at_the_arguments_tell_whether_parts_overlap() -> None:
+    assert _ways(distinct=20, inner=1000) == ["ways"]
+    assert _ways(distinct=95, inner=1000) == []
+
+
+def test_a_recursion_that_seldom_goes_on_is_none() -> None:
+    assert _ways(distinct=20, inner=2) == []

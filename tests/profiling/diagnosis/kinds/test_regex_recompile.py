@@ -67,3 +67,38 @@ def test_a_test_that_never_spares_the_compiling_is_told_by_the_counts() -> None:
 def test_few_compilings_among_many_calls_are_kept() -> None:
     counted = {("].pattern()", "def pattern"): 1000, ("self.compiled = re", "compile"): 9}
     assert causes(CLEAN, PATH, calls=counted) == {}
+
+
+BUILT = """
+    import re
+    FORMATS = [r"[0-9]+h", r"[0-9]+m"]
+    def parse(value, unit):
+        for form in FORMATS:
+            if re.match({pattern}, value):
+                return form
+    def run(values):
+        for value in values:
+            parse(value, value.unit)
+"""
+
+
+def _built(pattern: str, *, matches: int) -> dict[str, str]:
+    text = BUILT.format(pattern=pattern)
+    path = ("        parse(value", "re.match", ("re/__init__.py", "match"))
+    return causes(text, path, calls={("re.match", "match"): matches})
+
+
+def test_the_same_pattern_put_together_for_each_quick_match_is_found() -> None:
+    assert _built('r"\\\\s*" + form', matches=10**6) == {"parse": "regex-recompile"}
+
+
+def test_matches_that_take_long_are_not_the_cache() -> None:
+    assert _built('r"\\\\s*" + form', matches=1000) == {}
+
+
+def test_a_pattern_that_depends_on_the_argument_is_another_each_time() -> None:
+    assert _built("form + unit", matches=10**6) == {}
+
+
+def test_a_constant_pattern_is_only_looked_up() -> None:
+    assert _built("form", matches=10**6) == {}

@@ -70,3 +70,41 @@ def test_a_method_that_adds_and_then_sums_at_each_call_is_found() -> None:
                 meter.add(value)
     """
     assert causes(text, ("meter.add(value)", "return sum")) == {"Meter.add": "quadratic"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sum(lists, [])",
+        "sum((one.rows for one in lists), start=[])",
+        "functools.reduce(operator.add, lists, [])",
+        "functools.reduce(lambda a, b: a + b, lists, [])",
+    ],
+)
+def test_adding_lists_up_copies_all_so_far_for_each(value: str) -> None:
+    text = f"""
+        import functools
+        import operator
+        def flat(lists):
+            return {value}
+    """
+    assert causes(text, ("return ",)) == {"flat": "quadratic"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sum(rows, 0)",
+        "sum(rows)",
+        "functools.reduce(operator.add, rows, 0)",
+        "functools.reduce(operator.or_, rows, [])",
+    ],
+)
+def test_adding_numbers_up_copies_nothing(value: str) -> None:
+    text = f"""
+        import functools
+        import operator
+        def total(rows):
+            return {value}
+    """
+    assert causes(text, ("return ",)) == {}

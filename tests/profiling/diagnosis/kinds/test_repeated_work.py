@@ -77,6 +77,55 @@ def test_what_changes_state_is_not_repeated_work() -> None:
     assert culprits(RULE, text, ("now = game.step", "self.time += dt")) == []
 
 
+GAME = """
+    class Game:
+        def apply(self, event):
+            self.points[event.player] = event.points
+        def rename(self, event):
+            self.title = event.title
+        def score(self):
+            return sum(self.points.values())
+    def run(game, events):
+        for event in events:
+            game.{change}(event)
+            now = game.score()
+            show(now, event)
+"""
+
+
+def test_what_another_call_in_the_loop_changes_is_asked_anew() -> None:
+    path = ("now = game.score()", "return sum")
+    assert culprits(RULE, GAME.format(change="apply"), path) == []
+    assert culprits(RULE, GAME.format(change="rename"), path) == ["run"]
+
+
+def test_what_the_loop_itself_changes_is_asked_anew() -> None:
+    text = """
+        class Emitter:
+            def needs_more(self):
+                return any(event.open for event in self.events)
+            def emit(self, event):
+                while not self.needs_more():
+                    self.event = self.events.pop(0)
+    """
+    assert culprits(RULE, text, ("while not self.needs", "return any")) == []
+    assert culprits(RULE, text, ("while not self.needs",)) == []
+
+
+def test_a_function_kept_in_an_attribute_is_not_known() -> None:
+    text = """
+        class Reader:
+            def __init__(self):
+                self.state = self.data
+            def data(self):
+                return self.stream.char()
+            def run(self):
+                while self.state():
+                    pass
+    """
+    assert culprits(RULE, text, ("while self.state()",)) == []
+
+
 def test_polling_in_a_loop_asks_something_that_changes() -> None:
     text = """
         import requests

@@ -92,3 +92,60 @@ def test_eating_a_text_from_its_front_is_found_where_it_is_seen() -> None:
                 limit = min(len(line), 9)
     """
     assert causes(text, ("limit = min",)) == {"words": "quadratic"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["del rows[at]", "row = rows.pop(at)", "rows.insert(at, one)"],
+)
+def test_what_moves_all_behind_a_place_in_a_list_is_found(statement: str) -> None:
+    text = f"""
+        def merge(rows: list, one):
+            at = 1
+            while at < len(rows):
+                {statement}
+                at = one.next(at)
+    """
+    assert causes(text, (statement,)) == {"merge": "quadratic"}
+    anything = text.replace("rows: list", "rows")
+    known = statement.startswith("rows.insert")  # nothing but a list can do that
+    assert causes(anything, (statement,)) == ({"merge": "quadratic"} if known else {})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "row = rows.pop(-1)",
+        "del rows[at:]",
+        "del rows[len(rows) - 1]",
+        "rows.insert(len(rows), 1)",
+        "bisect.insort(rows, at)",  # which is what sorting again and again is mended with
+    ],
+)
+def test_nothing_is_behind_the_end(statement: str) -> None:
+    text = f"""
+        def merge(rows: list, at):
+            while at < len(rows):
+                {statement}
+                at.use()
+    """
+    assert causes(text, (statement,)) == {}
+
+
+def test_taking_from_the_front_of_a_few_costs_nothing() -> None:
+    text = """
+        def drain(rows: list):
+            while rows:
+                row = rows.pop(0)
+                row.use()
+    """
+
+    def found(count: int) -> dict[str, str]:
+        calls = {
+            ("def drain", "def drain"): 9,
+            ("row = rows", "<method 'pop' of 'list' objects>"): count,
+        }
+        return causes(text, ("row = rows.pop(0)",), calls=calls)
+
+    assert found(10_000) == {"drain": "quadratic"}
+    assert found(10_000_000) == {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from textwrap import dedent
 
+import pytest
+
 from perfwright.profiling.diagnosis.examples import example, frame_of
 from perfwright.profiling.model import Arguments
 from tests.profiling.diagnosis.kinds.claims import causes, culprits, kinds_in
@@ -84,3 +86,46 @@ def test_sorting_what_is_passed_in_at_each_call_is_judged_by_what_was_seen() -> 
 
     assert seen(2) == {"ranks": "sort-in-loop"}
     assert seen(100) == {}
+
+
+def test_a_loop_that_counts_its_turns_but_adds_in_each_sorts_again() -> None:
+    text = """
+        def run(count, draw):
+            board = []
+            for i in range(count):
+                board.append(draw())
+                board = sorted(board, reverse=True)
+            return board
+    """
+    assert causes(text, ("board = sorted",)) == {"run": "sort-in-loop"}
+
+
+@pytest.mark.parametrize("sort", ["lines.sort()", "show(sorted(lines))"])
+def test_what_each_turn_makes_is_sorted_once(sort: str) -> None:
+    text = f"""
+        def tidy(orders):
+            for order in orders:
+                lines = load(order)
+                lines.append(order.total)
+                {sort}
+    """
+    assert culprits(RULE, text, (sort,)) == []
+
+
+def test_sorting_a_few_takes_no_time() -> None:
+    text = """
+        class Board:
+            def add(self, score):
+                self.scores.append(score)
+                self.scores.sort()
+        def run(board, scores):
+            for score in scores:
+                board.add(score)
+    """
+
+    def found(count: int) -> dict[str, str]:
+        calls = {("board.add", "def add"): count}
+        return causes(text, ("board.add", "self.scores.sort()"), calls=calls)
+
+    assert found(10_000) == {"Board.add": "sort-in-loop"}
+    assert found(10_000_000) == {}

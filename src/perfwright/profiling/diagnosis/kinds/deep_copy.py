@@ -15,7 +15,7 @@ from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.samples import simple
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import callee, method, text
+from perfwright.profiling.diagnosis.syntax import callee, heads, method, text
 from perfwright.profiling.diagnosis.traversal import element_names
 from perfwright.profiling.model import Function
 
@@ -24,6 +24,13 @@ ROUND_TRIPS = {
     "json.loads": "json.dumps",
     "marshal.loads": "marshal.dumps",
 }
+CONTAINERS = {"list", "dict", "set", "tuple", "frozenset"}
+COPYING = {
+    *CONTAINERS, "__new__", "add", "append", "copy", "deepcopy", "enumerate", "fields", "get",
+    "getattr", "hasattr", "id", "isinstance", "issubclass", "items", "iter", "keys", "len", "range",
+    "replace", "setattr", "type", "update", "values", "vars", "zip",
+}  # fmt: skip
+"""All that a copy written by hand calls, besides itself and classes."""
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -53,7 +60,7 @@ def _by_hand(place: Place, source: FunctionSource) -> Iterator[Claim]:
         if len(n.args) <= isinstance(n.func, ast.Name)  # else it makes something different
     ]
     rebuilt = [n for n in again if _rebuilds(n, source)]
-    if rebuilt and matters(place, place.passed) and not _computes(source):
+    if rebuilt and matters(place, place.passed) and _only_copies(source):
         yield claim(
             place,
             BottleneckKind.DEEPCOPY,
@@ -111,8 +118,8 @@ def _rebuilds(node: ast.Call, source: FunctionSource) -> bool:
             return False
 
 
-def _computes(source: FunctionSource) -> bool:
-    """Whether leaves are changed on the way, or only some are taken: then it is no copy."""
+def _only_copies(source: FunctionSource) -> bool:
+    """Whether leaves come out as they went in, and nothing is worked out on the way."""
     names = source.parameters
     leaves = [n.value for n in source.nodes if isinstance(n, ast.Return)]
     plain = any(
@@ -121,7 +128,36 @@ def _computes(source: FunctionSource) -> bool:
         or (isinstance(leaf, ast.Call) and _makes_its_class(leaf, source))
         for leaf in leaves
     )
-    return not plain
+    called = (n for n in source.nodes if isinstance(n, ast.Call))
+    return plain and not _converts(source) and all(_is_of_a_copy(n, source) for n in called)
+
+
+def _is_of_a_copy(call: ast.Call, source: FunctionSource) -> bool:
+    name = method(call)
+    is_class = name[:1].isupper() or not name  # `type(node)(...)` has no name
+    return is_class or name in {*COPYING, source.node.name} or _makes_its_class(call, source)
+
+
+def _converts(source: FunctionSource) -> bool:
+    """Whether it makes containers of other types than it asks for: lists into tuples."""
+    asked = set[str]()
+    for node in source.nodes:
+        match node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[_, kinds]):
+                asked |= heads(kinds)
+            case _:
+                pass
+    made = {
+        {ast.ListComp: "list", ast.DictComp: "dict", ast.SetComp: "set"}.get(type(node), "")
+        for node in source.nodes
+    }
+    made |= {method(n) for n in source.nodes if isinstance(n, ast.Call)} & CONTAINERS
+    return bool(asked & CONTAINERS) and not asked & made and not _fills(source)
+
+
+def _fills(source: FunctionSource) -> bool:
+    """Whether it fills a container that it made empty."""
+    return any(isinstance(n, ast.List | ast.Dict | ast.Set) for n in source.nodes)
 
 
 def _makes_its_class(leaf: ast.Call, source: FunctionSource) -> bool:

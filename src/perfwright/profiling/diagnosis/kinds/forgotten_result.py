@@ -26,6 +26,7 @@ from perfwright.profiling.diagnosis.purity import (
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import COMPREHENSIONS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import (
+    derived_from,
     derived_from_input,
     dotted,
     heads,
@@ -75,7 +76,8 @@ def _independent_nodes(place: Place, source: FunctionSource) -> list[ast.AST]:
 
 def _certainty(place: Place, source: FunctionSource, *, used: set[str]) -> float:
     """How surely what is used stays the same: what the object keeps, if its calls are of one."""
-    if not any(path.startswith("self") for path in used):
+    of_object = derived_from({"self"}, function=source)
+    if not any(path.partition(".")[0] in of_object for path in used):
         return 0.75
     same = is_asked_again(place, source) or same_object(place, source)
     if same is False:

@@ -13,6 +13,7 @@ from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import LOOPS, FunctionSource, Loop
 from perfwright.profiling.diagnosis.syntax import callee, text
+from perfwright.profiling.diagnosis.traversal import is_range, iterated, loop_variables
 
 SIMPLE = {"range", "len", "abs", "min", "max", "int", "float", "round", "sum", "ord", "chr", "zip",
           "enumerate", "append", "bool", "pow", "divmod"}  # fmt: skip
@@ -43,6 +44,8 @@ def _is_arithmetic(loop: Loop, source: FunctionSource) -> bool:
     body = list(ast.walk(loop))
     if any(isinstance(node, LOOPS) and node is not loop for node in body):
         return False
+    if not _works_on_elements(loop, source):
+        return False
     steps = sums = 0
     for node in body:
         match node:
@@ -52,7 +55,7 @@ def _is_arithmetic(loop: Loop, source: FunctionSource) -> bool:
             } & {"str", "list", "bytes", "tuple"}:
                 steps += 1
                 sums += 1
-            case ast.AugAssign(value=ast.Constant()):
+            case ast.AugAssign(op=ast.Add() | ast.Sub(), value=ast.Constant()):
                 pass  # a counter
             case ast.AugAssign(target=target) if type_of(target, of=source) not in {"str", "list"}:
                 steps += 1
@@ -63,13 +66,37 @@ def _is_arithmetic(loop: Loop, source: FunctionSource) -> bool:
                 steps += 1
             case _:
                 pass
-    if any(isinstance(node, ast.JoinedStr | ast.In | ast.NotIn) for node in body):
+    if any(isinstance(n, ast.JoinedStr | ast.In | ast.NotIn) or _is_of_texts(n) for n in body):
         return False  # texts and look-ups, not numbers
     made = loop.value if isinstance(loop, ast.DictComp) else getattr(loop, "elt", None)
     if isinstance(made, ast.List | ast.Tuple | ast.Dict):
         return False  # it makes data
     calls = [node for node in body if isinstance(node, ast.Call)]
     return steps >= MIN_STEPS and sums > 0 and not any(_is_heavy(node, source) for node in calls)
+
+
+def _is_of_texts(node: ast.AST) -> bool:
+    """Whether something is compared with a written text, as the characters of another one are."""
+    return isinstance(node, ast.Compare) and any(
+        isinstance(side, ast.Constant) and isinstance(side.value, str)
+        for side in (node.left, *node.comparators)
+    )
+
+
+def _works_on_elements(loop: Loop, source: FunctionSource) -> bool:
+    """Whether elements or their numbers are reckoned with, and are not just keys of tables."""
+    over = iterated(loop)
+    if over is None or isinstance(loop, ast.While) or is_range(over):
+        return True
+    mine = loop_variables(loop)
+    parents = source.module.parents
+    return any(
+        isinstance(node, ast.Name)
+        and node.id in mine
+        and isinstance(node.ctx, ast.Load)
+        and node is not getattr(parents.get(node), "slice", None)
+        for node in ast.walk(loop)
+    )
 
 
 def _is_heavy(node: ast.Call, source: FunctionSource) -> bool:

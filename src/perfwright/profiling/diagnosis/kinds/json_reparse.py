@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from perfwright.profiling.bottleneck import BottleneckKind
@@ -13,14 +14,19 @@ from perfwright.profiling.diagnosis.evidence import (
     is_called_often,
     matters,
     readable,
+    same_object,
 )
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.giving import given_again
+from perfwright.profiling.diagnosis.introduction import is_introduced
+from perfwright.profiling.diagnosis.kinds.repeated_library_call import few_values, is_parser
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import (
     calls,
     derived_from_input,
+    dotted,
     is_invariant,
     method,
     paths,
@@ -28,6 +34,7 @@ from perfwright.profiling.diagnosis.syntax import (
 )
 
 FRESH = {"read", "recv", "readline", "getresponse", "get", "pop", "receive", "urlopen"}
+MOST = 0.8  # of the calls of the parser
 PARSERS = ("json.loads", "json.load", "orjson.loads", "ujson.loads", "simplejson.loads")
 
 
@@ -68,18 +75,64 @@ def _same_again(place: Place, source: FunctionSource, *, node: ast.Call) -> str:
     if not is_called_often(place):
         return ""
     used = _origins(argument, source)
+    if few := _few_texts(place):
+        return few
     if any(isinstance(n, ast.Call) and method(n) in FRESH for n in ast.walk(argument)):
         return ""
+    for name in sorted(used & source.parameters):
+        caller = given_again(place, source, parameter=name)
+        if caller is not None and used == {name}:
+            return f"the same text in each turn of a loop of {caller.name}"
     if isinstance(argument, ast.Name) and place.run.equal(place.function, argument.id):
         return "few different texts, again and again"
-    if is_asked_again(place, source) and used and all(p.startswith("self.") for p in used):
+    of_object = bool(used) and all(p.startswith("self.") for p in used)
+    if of_object and (is_asked_again(place, source) or _is_read_again(place, source)):
         return "what the same object keeps, for each of several questions"
     if any(place.run.differs(place.function, name) for name in _givers(used, source)):
+        return ""
+    if any(path.startswith("self.") for path in used) and not same_object(place, source):
         return ""
     if not any(path.partition(".")[0] in derived_from_input(source) for path in used):
         return "at each call what does not depend on the arguments"
     if all("." in path and path.partition(".")[0] in source.parameters for path in used):
         return "an attribute that the object keeps, at each call"
+    return ""
+
+
+def _is_read_again(place: Place, source: FunctionSource) -> bool:
+    """Whether a caller reads it several times of one object, as `event.data` in two places."""
+    run = place.run
+    for caller, samples in run.callers_of(place):
+        around = run.source(caller)
+        if around is None or run.seconds(samples) < MOST * place.cumulative_s:
+            return False
+        paths_of = Counter(
+            dotted(node.value)
+            for node in around.nodes
+            if isinstance(node, ast.Attribute) and node.attr == source.node.name
+        )
+        del paths_of[""]
+        times = run.callers[place.function][caller] if place.function in run.callers else 0
+        often = not times or times >= 1.5 * run.called.get(caller, 0)
+        return often and any(count > 1 for count in paths_of.values())
+    return False
+
+
+def _few_texts(place: Place) -> str:
+    """How often it parsed how many different texts, where nearly all parsing is its own."""
+    run = place.run
+    for function, seen in run.arguments.items():
+        mine = run.callers[function][place.function] if function in run.callers else 0
+        if not (is_parser(function) and few_values(run, function)):
+            continue
+        looks = run.occasions(function)
+        samples = [
+            n for n in place.charged if any(s.function == function for s in run.samples[n].foreign)
+        ]
+        if mine >= MOST * run.called.get(function, 0) and is_introduced(
+            run, samples, of=function, distinct=seen.distinct, occasions=looks
+        ):
+            return f"{seen.distinct} different texts in {looks} of {mine} calls that were looked at"
     return ""
 
 

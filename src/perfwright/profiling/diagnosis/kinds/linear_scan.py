@@ -15,18 +15,18 @@ from perfwright.profiling.diagnosis.evidence import (
     readable,
 )
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.executions import SEARCH_S, is_small, seconds_each
 from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import (
-    heads,
-    names_in,
-    text,
-)
+from perfwright.profiling.diagnosis.source import FunctionSource, Loop
+from perfwright.profiling.diagnosis.syntax import argument_of, heads, method, names_in, text
+from perfwright.profiling.diagnosis.traversal import assigned_in, is_short
 
 SCANNED = {"list", "tuple"}
-HASHED = {"set", "dict", "str", "bytes", "number", "deque"}
+HASHED = {"set", "dict", "str", "bytes", "number", "deque", "range"}
+LONG_S = 5e-6
+"""No hash takes as long, and of a short list no search does."""
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -56,30 +56,64 @@ def find(run: Run) -> Iterator[Claim]:
 def _membership(
     place: Place, source: FunctionSource, *, node: ast.expr, where: ast.expr
 ) -> Iterator[Claim]:
-    kind = type_of(where, of=source)
-    if kind in HASHED or _is_short(where) or not is_repeated(place, node):
+    kind = type_of(where, of=source) or _type_at_callers(place, where)
+    if kind in HASHED or is_short(where, source) or not is_repeated(place, node):
         return
     samples = place.landed_on(node)
     # A set answers in the time of the other operations on a line; what dominates is no set.
-    if matters(place, samples, part=0.25 if kind in SCANNED else 0.5):
-        yield claim(
-            place,
-            BottleneckKind.LINEAR_SCAN,
-            samples=samples,
-            confidence=0.85 if kind in SCANNED else 0.6,
-            evidence=f"`{text(node)}` compares with one element after the other, many times",
-            nodes=[node],
-        )
+    if not matters(place, samples, part=0.25 if kind in SCANNED else 0.5):
+        return
+    if kind in SCANNED and not is_small(place, node, samples=samples):
+        confidence, how = 0.85, "many times"
+    elif kind is None and _takes_long(place, node, samples=samples):
+        confidence, how = 0.6, "or so its time at each execution says"
+    else:
+        return
+    yield claim(
+        place,
+        BottleneckKind.LINEAR_SCAN,
+        samples=samples,
+        confidence=confidence,
+        evidence=f"`{text(node)}` compares with one element after the other, {how}",
+        nodes=[node],
+    )
+
+
+def _takes_long(place: Place, node: ast.expr, *, samples: frozenset[int]) -> bool:
+    """Whether what is searched must be long, though nothing says that it is a list."""
+    if isinstance(node, ast.Compare) and isinstance(node.left, ast.Constant | ast.JoinedStr):
+        return False  # more likely a piece of a text
+    each_s = seconds_each(place, node, samples=samples)
+    return each_s is not None and each_s > LONG_S
+
+
+def _type_at_callers(place: Place, where: ast.expr) -> str | None:
+    """The type of an argument, as the texts of all callers that say so have it."""
+    source = place.source
+    if source is None or not isinstance(where, ast.Name) or where.id not in source.parameters:
+        return None
+    found = set[str | None]()
+    for function, _ in place.run.callers_of(place):
+        caller = place.run.source(function)
+        for node in caller.nodes if caller else ():
+            if caller and isinstance(node, ast.Call) and method(node) == source.node.name:
+                given = argument_of(node, where.id, of=source)
+                found.add(type_of(given, of=caller))
+    found.discard(None)
+    return found.pop() if len(found) == 1 else None
 
 
 def _search(place: Place, source: FunctionSource, *, loop: ast.For) -> Iterator[Claim]:
     """A loop that ends at the element that was looked for, in a function called often."""
     if source.loops_around(loop) or not is_called_often(place) or not _is_search(loop):
         return
-    if _is_nested_deeper(loop) or not _is_stored(loop.iter, source):
+    if _is_nested_deeper(loop) or not _is_stored(loop.iter, source, loops=[]):
         return
-    samples = place.passed_on(loop)
-    if matters(place, samples, part=0.4):
+    samples = place.passed_on(*_looking(loop))
+    each_s = seconds_each(place, loop, samples=samples)
+    if each_s is None and _begins_with_last(loop):
+        return  # the top of a stack, where most searches end
+    if matters(place, samples, part=0.4) and (each_s is None or each_s >= SEARCH_S):
         yield claim(
             place,
             BottleneckKind.LINEAR_SCAN,
@@ -89,6 +123,27 @@ def _search(place: Place, source: FunctionSource, *, loop: ast.For) -> Iterator[
             "from the beginning at each call",
             nodes=[loop],
         )
+
+
+def _begins_with_last(loop: ast.For) -> bool:
+    match loop.iter:
+        case ast.Call(func=ast.Name(id="reversed")):
+            return True
+        case ast.Subscript(slice=ast.Slice(step=ast.UnaryOp(op=ast.USub()))):
+            return True
+        case _:
+            return False
+
+
+def _looking(loop: ast.For) -> Iterator[ast.AST]:
+    """What is executed for each element, without what is done with the one that is found."""
+    yield loop.iter
+    for statement in loop.body:
+        if isinstance(statement, ast.If):
+            yield statement.test
+            yield from statement.orelse
+        else:
+            yield statement
 
 
 def _probing(place: Place, source: FunctionSource, *, loop: ast.While) -> Iterator[Claim]:
@@ -138,10 +193,13 @@ def _filter(
     tests = [*generator.ifs, *([scan.elt] if isinstance(scan, ast.GeneratorExp) else [])]
     if not any(_is_equality(test, generator.target) for test in tests):
         return
-    if not is_repeated(place, scan) or not _is_stored(generator.iter, source):
+    loops = source.loops_around(scan)
+    if not is_repeated(place, scan) or not _is_stored(generator.iter, source, loops=loops):
         return
     samples = place.landed_on(scan)
-    if matters(place, samples, part=0.4):
+    if matters(place, samples, part=0.4) and not is_small(
+        place, scan, samples=samples, limit_s=SEARCH_S
+    ):
         yield claim(
             place,
             BottleneckKind.LINEAR_SCAN,
@@ -150,10 +208,6 @@ def _filter(
             evidence=f"`{text(scan)}` looks at every element for each key",
             nodes=[scan],
         )
-
-
-def _is_short(where: ast.expr) -> bool:
-    return isinstance(where, ast.Tuple | ast.List | ast.Set) and len(where.elts) <= 16
 
 
 def _is_search(loop: ast.For) -> bool:
@@ -184,15 +238,22 @@ def _is_nested_deeper(loop: ast.For) -> bool:
     return any(isinstance(n, ast.For | ast.While) for part in loop.body for n in ast.walk(part))
 
 
-def _is_stored(where: ast.expr, source: FunctionSource) -> bool:
+def _is_stored(where: ast.expr, source: FunctionSource, *, loops: list[Loop]) -> bool:
     """Whether it is a collection that outlives the search: an attribute, a global, an argument."""
-    if isinstance(where, ast.Call):
-        if isinstance(where.func, ast.Attribute) and where.func.attr in {"values", "items", "keys"}:
-            return _is_stored(where.func.value, source)
-        if isinstance(where.func, ast.Name) and where.func.id in {"enumerate", "reversed"}:
-            return bool(where.args) and _is_stored(where.args[0], source)
-        return False
-    return isinstance(where, ast.Attribute | ast.Name | ast.Subscript)
+    match where:
+        case ast.Call(func=ast.Attribute(value=value, attr="values" | "items" | "keys")):
+            return _is_stored(value, source, loops=loops)
+        case ast.Call(func=ast.Name(id="enumerate" | "reversed"), args=[value, *_]):
+            return _is_stored(value, source, loops=loops)
+        case ast.Name(id=name) if name in source.assigned and name not in source.parameters:
+            if loops:
+                return not any(name in assigned_in(loop) for loop in loops)
+            made = source.assigned[name]
+            return all(isinstance(v, ast.Attribute | ast.Name | ast.Subscript) for v in made)
+        case ast.Attribute() | ast.Name() | ast.Subscript():
+            return True
+        case _:
+            return False
 
 
 _TEXT = """

@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
@@ -13,10 +14,13 @@ from perfwright.profiling.diagnosis.evidence import MIN_SHARE, readable
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import FUNCTIONS, FunctionSource
 from perfwright.profiling.diagnosis.syntax import dotted
+from perfwright.profiling.model import Function
 
 NAMES = ("lock", "mutex", "guard", "semaphore", "sem", "cond", "condition", "gate", "latch")
+BRIEF = 0.05  # of the time that threads waited, even twenty of them at once
+MOST = 0.6  # of the time under a wrapper's lock
 KINDS = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"}
 
 
@@ -48,15 +52,73 @@ def find(run: Run) -> Iterator[Claim]:
             holdings, key=lambda h: run.seconds(h.inside) + 0.25 * run.seconds(_waiting(run, h))
         )
         threads = len({run.samples[n].thread for n in samples})
+        bodies = _entered(owner, waiting=samples)
+        wrapped = _wrapped(owner) or max(bodies, key=lambda f: bodies[f], default=None)
+        held_s = sum(run.seconds(h.inside) for h in holdings) + sum(bodies.values())
+        if held_s < BRIEF * run.seconds(samples):
+            continue  # whoever waits there lacks the interpreter: what the lock guards is quick
+        held = "here" if wrapped is None else f"by `{owner.place.function.name}` around this"
         yield Claim(
-            function=owner.place.function,
+            function=wrapped or owner.place.function,
             kind=BottleneckKind.LOCK_CONTENTION,
-            evidence=f"{100 * share:.0f} % of the time: {threads} threads waited for "
-            f"`{lock}`, which is held here while other work is done",
+            evidence=f"{100 * share:.0f} % of the time: {threads} "
+            f"{'thread' if threads == 1 else 'threads'} waited for `{lock}`, which is held {held} "
+            "while other work is done",
             confidence=0.85 if share > 2 * MIN_SHARE else 0.6,
             samples=samples | owner.inside,
-            lines=(owner.taken_at,),
+            lines=() if wrapped else (owner.taken_at,),
         )
+
+
+def _wrapped(holding: Holding) -> Function | None:
+    """Of a decorator's wrapper, which holds the lock for others: the function that works most."""
+    place, run = holding.place, holding.place.run
+    source = place.source
+    outer = source.module.parents.get(source.node) if source else None
+    if source is None or not isinstance(outer, FUNCTIONS):
+        return None
+    given = {arg.arg for arg in outer.args.args}
+    if not any(isinstance(n, ast.Call) and dotted(n.func) in given for n in source.nodes):
+        return None
+    below: dict[Function, float] = defaultdict(float)
+    for number in holding.inside:
+        for a, b in pairwise(s for s in run.samples[number].steps if s.own):
+            if a.function == place.function:
+                below[b.function] += run.samples[number].seconds
+                break
+    best = max(below, key=lambda f: below[f], default=None)
+    return best if best and below[best] >= MOST * sum(below.values()) else None
+
+
+def _entered(holding: Holding, *, waiting: frozenset[int]) -> dict[Function, float]:
+    """Of a lock that a context manager takes: what functions do under it in their `with`."""
+    place, run = holding.place, holding.place.run
+    source = place.source
+    if source is None or not _is_manager(source):
+        return {}
+    bodies: dict[Function, float] = {}
+    for number in waiting:
+        steps = [step for step in run.samples[number].steps if step.own]
+        for outer, inner in pairwise(steps):
+            caller = run.source(outer.function) if inner.function == place.function else None
+            if caller is None or outer.function in bodies:
+                continue
+            body = [
+                statement
+                for node in caller.nodes
+                if isinstance(node, ast.With) and node.lineno == outer.line
+                for statement in node.body
+            ]
+            if body:
+                held_by = run.ensure(outer.function)
+                bodies[outer.function] = run.seconds(held_by.passed_on(*body) - waiting)
+    return bodies
+
+
+def _is_manager(source: FunctionSource) -> bool:
+    return source.node.name == "__enter__" or any(
+        "contextmanager" in dotted(decorator) for decorator in source.node.decorator_list
+    )
 
 
 def _of_tasks(run: Run) -> Iterator[Claim]:
@@ -64,7 +126,12 @@ def _of_tasks(run: Run) -> Iterator[Claim]:
     for sequence in run.profile.asyncio.sequences if run.profile.asyncio else ():
         function = run.canonical(sequence.function)
         source = run.source(function)
-        locks = [step for step in sequence.awaits if step.waits_for == "Lock.acquire"]
+        locks = [
+            step
+            for step in sequence.awaits
+            if step.waits_for == "Lock.acquire"
+            or (step.waits_for == "Semaphore.acquire" and source and _admits_one(source, step.line))
+        ]
         waited_s = sum(step.total_s for step in locks)
         if source is None or not run.own.owns(function) or not waited_s:
             continue
@@ -72,6 +139,9 @@ def _of_tasks(run: Run) -> Iterator[Claim]:
         if not any(isinstance(node, ast.AsyncWith) or _acquires(node) for node in source.nodes):
             continue
         share = min(1.0, sequence.open_s / run.total_s) * waited_s / sequence.awaiting_s
+        held_s = _held_by_tasks(run, source, lines={step.line for step in locks})
+        if held_s is not None:  # however many waited, the run is no longer than the lock was held
+            share = min(share, held_s / run.total_s)
         if share >= MIN_SHARE:
             yield Claim(
                 function=function,
@@ -81,6 +151,48 @@ def _of_tasks(run: Run) -> Iterator[Claim]:
                 share=share,
                 lines=(locks[0].line,),
             )
+
+
+def _held_by_tasks(run: Run, source: FunctionSource, *, lines: set[int]) -> float | None:
+    """How long all calls together awaited under the locks of these lines; None: not in a `with`."""
+    bodies = [
+        range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
+        for node in source.nodes
+        if isinstance(node, ast.AsyncWith) and node.lineno in lines
+    ]
+    records = run.profile.asyncio
+    if not bodies or records is None:
+        return None
+    return sum(
+        max(0.0, step.total_s - step.loop_busy_s)
+        for sequence in records.sequences
+        if run.canonical(sequence.function) == source.function
+        for step in sequence.awaits
+        if any(step.line in body for body in bodies)
+    )
+
+
+def _admits_one(source: FunctionSource, line: int) -> bool:
+    """Whether the semaphore that a line takes was made for one at a time."""
+    taken = {
+        path.rpartition(".")[2]
+        for node in source.module.at_line(line)
+        if isinstance(node, ast.Name | ast.Attribute) and (path := dotted(node))
+    }
+    return any(
+        _is_single(node.value)
+        and any(dotted(target).rpartition(".")[2] in taken for target in node.targets)
+        for node in source.module.parents
+        if isinstance(node, ast.Assign)
+    )
+
+
+def _is_single(made: ast.expr) -> bool:
+    match made:
+        case ast.Call(func=func, args=args) if dotted(func).endswith("Semaphore"):
+            return not args or (isinstance(args[0], ast.Constant) and args[0].value == 1)
+        case _:
+            return False
 
 
 def _acquires(node: ast.AST) -> bool:
@@ -152,7 +264,7 @@ _TEXT = """
     class Store:
         def put(self, key, value):
             with self._lock:
-                self.items[key] = encode(value)
+                self.items[key] = stored(value)
         def read(self, path):
             with open(path) as source:
                 return source.read()
@@ -164,6 +276,6 @@ RULE = KindRule(
     why="While one thread holds the lock the others do nothing.",
     limits="Threads' locks are known by their names and by what made them.",
     find=find,
-    fires_on=example(_TEXT, ("with self._lock",), ("encode(value)",), state="waiting"),
+    fires_on=example(_TEXT, ("with self._lock",), ("stored(value)",), state="waiting"),
     silent_on=example(_TEXT, ("with open(path)",), state="waiting"),
 )

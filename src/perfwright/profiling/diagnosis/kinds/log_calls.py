@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 from perfwright.profiling.bottleneck import BottleneckKind
@@ -10,8 +11,10 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import claim, is_repeated, matters, readable
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.samples import is_file
 from perfwright.profiling.diagnosis.source import FunctionSource
 from perfwright.profiling.diagnosis.syntax import dotted, text
+from perfwright.profiling.model import Function
 
 LEVELS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "trace"}
 LOGGER = ("log", "logger", "logging", "_log", "_logger", "lg")
@@ -20,6 +23,7 @@ FORMATTERS = ("logging/", "loguru/", "structlog/")
 
 def find(run: Run) -> Iterator[Claim]:
     """Yield functions whose calls of a logger, or what is computed for them, take much time."""
+    yield from _for_each_record(run)
     for place, source in readable(run):
         nodes: list[ast.Call | ast.Assign] = [
             node for node in source.nodes if isinstance(node, ast.Call) and is_log(node)
@@ -38,6 +42,25 @@ def find(run: Run) -> Iterator[Claim]:
                 confidence=0.85,
                 evidence=what,
                 nodes=sorted(hot, key=lambda n: -run.seconds(place.passed_on(n)))[:3],
+            )
+
+
+def _for_each_record(run: Run) -> Iterator[Claim]:
+    """Own filters, formatters and handlers, and what they call: the logging package calls them."""
+    below: dict[Function, set[int]] = defaultdict(set)
+    for number, sample in enumerate(run.samples):
+        before = sample.steps[: max(sample.near, 0)]
+        if any(is_file(step.function.file, end) for step in before for end in FORMATTERS):
+            below[sample.steps[sample.near].function].add(number)
+    for function, numbers in below.items():
+        place, samples = run.ensure(function), frozenset(numbers)
+        if matters(place, samples):
+            yield claim(
+                place,
+                BottleneckKind.LOGGING,
+                samples=samples,
+                confidence=0.85,
+                evidence="the logging package calls this, or what calls this, for each record",
             )
 
 

@@ -7,19 +7,25 @@ from collections.abc import Iterator
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
-from perfwright.profiling.diagnosis.evidence import MIN_SHARE, claim, matters, readable
+from perfwright.profiling.diagnosis.evidence import MIN_SHARE, OFTEN, claim, matters, readable
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
-from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.run import MODULE, Run
+from perfwright.profiling.diagnosis.samples import simple
+from perfwright.profiling.diagnosis.source import FunctionSource, Loop
 from perfwright.profiling.diagnosis.syntax import (
     callee,
+    dotted,
     names_in,
     text,
 )
+from perfwright.profiling.diagnosis.traversal import LITERALS, is_rehearsal, iterated
+from perfwright.profiling.model import Function
 
 QUERIES = {"execute", "fetchrow", "fetchval", "scalar", "scalars", "query_one", "fetch_one"}
 FETCHES = {"fetchone", "fetchall", "fetchmany"}
+LOADERS = {"__get__", "__getattr__", "__getattribute__"}
+NEAR = 2  # calls from what starts the program to the query, if its loop is to be blamed
 MAX_HELPERS = 5  # calls between the loop and the query
 CLIENTS = ("requests", "httpx", "urllib.request", "urllib3")
 DRIVERS = (
@@ -93,27 +99,87 @@ def _serves(run: Run, samples: frozenset[int]) -> bool:
 
 
 def _is_per_element(source: FunctionSource, node: ast.AST) -> bool:
-    return any(not isinstance(loop, ast.While) for loop in source.loops_around(node))
+    around = source.loops_around(node)
+    return any(not isinstance(loop, ast.While) and _has_elements(loop) for loop in around)
+
+
+def _has_elements(loop: Loop) -> bool:
+    """Whether it goes through more than a few things that the text names, or a count of turns."""
+    return not is_rehearsal(loop) and not isinstance(iterated(loop), LITERALS)
 
 
 def _called_in_loop(
     run: Run, place: Place, *, samples: frozenset[int], nodes: list[ast.Call]
 ) -> Iterator[Claim]:
     """The function that loops, some calls further out; and, less so, the one that asks."""
+    if place.calls is not None and place.calls < OFTEN:
+        return
     looping: dict[Place, set[int]] = {}
     for number in samples:
         steps = [s for s in run.samples[number].steps if s.own]
         below = max(i for i, s in enumerate(steps) if s.function == place.function)
-        for step in reversed(steps[max(0, below - MAX_HELPERS) : below]):
-            outer = run.place(step.function)
-            if outer and outer.source and step.line in outer.source.loop_lines:
+        for depth in range(below - 1, max(-1, below - MAX_HELPERS - 1), -1):
+            outer = run.place(steps[depth].function)
+            called = steps[depth + 1].function
+            if below - depth > NEAR and not any(s.function.name != MODULE for s in steps[:depth]):
+                break  # the program's own input: orders, pages, requests
+            if outer and _goes_through(outer, steps[depth].line, called=called):
                 looping.setdefault(outer, set()).add(number)
                 break
     for outer, numbers in looping.items():
         if run.seconds(numbers) >= 0.3 * run.seconds(samples):
             yield _claim(outer, frozenset(numbers), nodes=[], confidence=0.8, asked_by=place)
             yield _claim(place, frozenset(numbers), nodes=nodes, confidence=0.75)
+            yield from _lazy(run, place, outer=outer, samples=numbers)
             return
+
+
+def _goes_through(place: Place, line: int, *, called: Function) -> bool:
+    """Whether a line calls a function for each of several elements, and not only to repeat it."""
+    source, run = place.source, place.run
+    if source is None:
+        return False
+    times = run.callers[called][place.function] if called in run.callers else 0
+    if times and place.calls and times < 2 * place.calls:
+        return False
+    asking = [n for n in source.module.at_line(line) if isinstance(n, ast.Call | ast.Attribute)]
+    around = [loop for node in asking for loop in source.loops_around(node)]
+    if line in source.loop_lines and any(map(_has_elements, around)):
+        return True
+    return any(isinstance(n, ast.Call) and callee(n, of=source) == "map" for n in asking)
+
+
+def _lazy(run: Run, asking: Place, *, outer: Place, samples: set[int]) -> Iterator[Claim]:
+    """What makes a query out of the reading of an attribute, which the loop does not show."""
+    found: dict[Function, set[int]] = {}
+    for number in samples:
+        steps = [s.function for s in run.samples[number].steps if s.own]
+        first = steps.index(outer.function) + 1
+        for function in steps[first : steps.index(asking.function, first)]:
+            if _reads_attribute(run, function):
+                found.setdefault(function, set()).add(number)
+                break
+    for function, numbers in found.items():
+        if run.seconds(numbers) >= 0.3 * run.seconds(samples):
+            yield claim(
+                run.ensure(function),
+                BottleneckKind.N_PLUS_ONE,
+                samples=frozenset(numbers),
+                confidence=0.85,
+                evidence="an attribute is loaded when it is read: one query or request for each "
+                f"element that {outer.function.name} goes through",
+            )
+
+
+def _reads_attribute(run: Run, function: Function) -> bool:
+    source = run.source(function)
+    return simple(function) in LOADERS or (
+        source is not None
+        and any(
+            dotted(d).rpartition(".")[2] in {"property", "cached_property"}
+            for d in source.node.decorator_list
+        )
+    )
 
 
 def _claim(

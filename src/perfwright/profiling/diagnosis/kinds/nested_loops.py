@@ -21,6 +21,8 @@ from perfwright.profiling.diagnosis.source import (
 from perfwright.profiling.diagnosis.syntax import (
     TAKERS,
     changes,
+    dotted,
+    flows,
     heads,
     method,
     names_in,
@@ -30,6 +32,7 @@ from perfwright.profiling.diagnosis.syntax import (
 from perfwright.profiling.diagnosis.traversal import (
     assigned_in,
     collections_of,
+    has_few_turns,
     has_fixed_turns,
     is_fixed,
     is_range,
@@ -37,6 +40,7 @@ from perfwright.profiling.diagnosis.traversal import (
     iterated,
     loop_variables,
     only_repeats,
+    turns,
 )
 
 
@@ -56,7 +60,7 @@ def _nested(place: Place, source: FunctionSource, *, inner: Loop) -> Iterator[Cl
         return
     for outer in source.loops_around(inner):
         certainty = _certainty(outer, over, inner=inner, source=source)
-        samples = place.passed_on(inner)
+        samples = place.passed_on(*turns(inner))
         if certainty and matters(place, samples, part=0.5):
             yield claim(
                 place,
@@ -72,7 +76,7 @@ def _nested(place: Place, source: FunctionSource, *, inner: Loop) -> Iterator[Cl
 
 def _certainty(outer: Loop, over: ast.expr, *, inner: Loop, source: FunctionSource) -> float:
     """How surely the inner loop visits a collection that has nothing to do with the outer turn."""
-    if is_rehearsal(outer) or has_fixed_turns(outer):
+    if is_rehearsal(outer) or has_fixed_turns(outer) or has_few_turns(outer, source):
         return 0.0
     if isinstance(inner, ast.While) and not _begins_anew(inner, outer):
         return 0.0
@@ -104,13 +108,15 @@ def _begins_anew(inner: ast.While, outer: Loop) -> bool:
 def _per_element_taken(outer: ast.While, over: ast.expr) -> float:
     """`while left: ... for v in left.values(): ...; del left[name]`: all, to take out one."""
     mine = collections_of(over)
+    asked = {path for path in paths(outer.test) if path != "len"}
+    if any(_is_what_is_left(path, outer) for path in mine & asked):
+        return 0.7
     taken = changes(
         node
         for node in ast.walk(outer)
         if isinstance(node, ast.Delete | ast.Subscript)
         or (isinstance(node, ast.Call) and method(node) in TAKERS)
     )
-    asked = {path for path in paths(outer.test) if path != "len"}
     if mine & taken:
         return 0.8 if mine & asked else 0.7
     rebound = assigned_in(outer)
@@ -118,6 +124,48 @@ def _per_element_taken(outer: ast.While, over: ast.expr) -> float:
     if not turns or not mine or {path.partition(".")[0] for path in mine} & rebound:
         return 0.0
     return 0.6 if asked & (taken | rebound) else 0.0
+
+
+def _is_what_is_left(path: str, outer: ast.While) -> bool:
+    """Whether each round only takes some out: `left = [one for one in left if not ready(one)]`."""
+    values = [
+        value
+        for node in ast.walk(outer)
+        for target, value in flows(node)
+        if isinstance(node, ast.Assign) and dotted(target) == path
+    ]
+    return bool(values) and all(_is_part_of(value, path, outer=outer) for value in values)
+
+
+def _is_part_of(value: ast.AST, path: str, *, outer: ast.While) -> bool:
+    match value:
+        case (
+            ast.ListComp(elt=ast.Name(id=made), generators=[each])
+            | ast.SetComp(elt=ast.Name(id=made), generators=[each])
+        ):
+            is_same = made in names_in(each.target) and dotted(each.iter) == path
+            return is_same and bool(each.ifs)
+        case ast.Name(id=rest):  # a list that a loop over it put some of its elements into
+            return any(
+                isinstance(loop, ast.For)
+                and dotted(loop.iter) == path
+                and any(_keeps(node, loop, rest=rest) for node in ast.walk(loop))
+                for loop in ast.walk(outer)
+            )
+        case _:
+            return False
+
+
+def _keeps(node: ast.AST, loop: ast.For, *, rest: str) -> bool:
+    """Whether the element itself is put into `rest`."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id=kept), attr="append" | "add"),
+            args=[ast.Name(id=element)],
+        ):
+            return kept == rest and element in names_in(loop.target)
+        case _:
+            return False
 
 
 def _is_matched(inner: Loop, of_turn: set[str]) -> bool:
@@ -130,9 +178,18 @@ def _is_matched(inner: Loop, of_turn: set[str]) -> bool:
         for test in ([node.test] if isinstance(node, ast.If) else node.ifs)
     ]
     return any(
-        isinstance(test, ast.Compare | ast.Call) and heads(test) & mine and heads(test) & of_turn
+        isinstance(test, ast.Compare | ast.Call)
+        and heads(test) & mine
+        and heads(test) & of_turn
+        and not _calls_one_of(test, mine)
         for test in tests
     )
+
+
+def _calls_one_of(test: ast.expr, elements: set[str]) -> bool:
+    """Whether the elements are functions, of which there are a few: `if check(token)`."""
+    calls = (node for node in ast.walk(test) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Name) and call.func.id in elements for call in calls)
 
 
 def _product(place: Place, source: FunctionSource, *, loop: Comprehension) -> Iterator[Claim]:
@@ -163,10 +220,20 @@ def _certainty_of_product(
     loop: Comprehension, inner: ast.comprehension, *, before: Sequence[ast.comprehension]
 ) -> float:
     # All pairs as a result are worth their time; few of them, or a sum, could be had for less.
-    if not isinstance(loop, ast.GeneratorExp) and not any(g.ifs for g in loop.generators):
+    tests = [test for g in loop.generators for test in g.ifs]
+    if not isinstance(loop, ast.GeneratorExp) and all(map(_tells_pairs_apart, tests)):
         return 0.45
     mine = collections_of(inner.iter)
     return 0.85 if any(mine & collections_of(g.iter) for g in before) else 0.7
+
+
+def _tells_pairs_apart(test: ast.expr) -> bool:
+    """Whether it only leaves out an element with itself, or each pair's other order: `i < j`."""
+    match test:
+        case ast.Compare(left=ast.Name(), ops=[how], comparators=[ast.Name()]):
+            return not isinstance(how, ast.Eq | ast.Is | ast.In | ast.NotIn)
+        case _:
+            return False
 
 
 _TEXT = """

@@ -16,13 +16,14 @@ from perfwright.profiling.diagnosis.evidence import (
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.purity import is_cached, is_pure
-from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.run import MIN_OCCASIONS, Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import dotted, method, paths
+from perfwright.profiling.diagnosis.syntax import dotted, paths
 from perfwright.profiling.diagnosis.traversal import is_rehearsal
 
 UPWARD = {"parent", "base", "owner", "outer", "enclosing", "container", "prev", "previous", "up",
           "super", "root"}  # fmt: skip
+MOST = 0.8  # of the looks at arguments
 DEEP = 3  # steps of a walk; fewer cost little
 
 
@@ -36,15 +37,16 @@ def find(run: Run) -> Iterator[Claim]:
 
 def _branching(place: Place, source: FunctionSource) -> Iterator[Claim]:
     """A recursion that comes to the same arguments by different ways."""
-    name = source.node.name
     again = [
         node
         for node in source.nodes
-        if isinstance(node, ast.Call) and method(node) == name and node.args
+        if isinstance(node, ast.Call) and node.args and _calls_itself(node, source)
         if not any(is_rehearsal(loop) for loop in source.loops_around(node))
     ]
     ways = len(again) + sum(bool(source.loops_around(node)) for node in again)
     if ways < 2 or not is_pure(place.run, place) or _remembers(source):
+        return
+    if not _recurs(place) or _differs(place):
         return
     reduced = [node for node in again if _is_reduced(node, source)]
     looked_up = not reduced and _is_looked_up(source, again)
@@ -89,6 +91,34 @@ def _upward(place: Place, source: FunctionSource) -> Iterator[Claim]:
             "what it finds for a node is part of what its children find",
             nodes=up,
         )
+
+
+def _calls_itself(call: ast.Call, source: FunctionSource) -> bool:
+    """Whether it is a call of the function itself, not of the one it overrides."""
+    match call.func:
+        case ast.Name(id=name):
+            return name == source.node.name
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
+            return False
+        case ast.Attribute(value=ast.Name(id=owner), attr=name) if name == source.node.name:
+            known = owner in source.assigned or owner in source.parameters
+            return known or owner in {"self", "cls", getattr(source.owner, "name", "")}
+        case ast.Attribute(attr=name):
+            return name == source.node.name
+        case _:
+            return False
+
+
+def _recurs(place: Place) -> bool:
+    """Whether it was counted to call itself often; if nothing was counted, the text decides."""
+    again = place.run.edges.get((place.function, place.function.name), 0)
+    return not place.calls or 2 * again >= place.calls
+
+
+def _differs(place: Place) -> bool:
+    """Whether looks at its calls found other arguments nearly each time."""
+    seen, looks = place.run.arguments.get(place.function), place.run.occasions(place.function)
+    return seen is not None and looks >= MIN_OCCASIONS and seen.distinct > MOST * looks
 
 
 def _goes_up(node: ast.AST, source: FunctionSource) -> bool:

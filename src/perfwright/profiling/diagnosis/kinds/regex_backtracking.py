@@ -31,7 +31,7 @@ def find(run: Run) -> Iterator[Claim]:
             samples = place.charged_on(call)
             if not matters(place, samples, part=0.4) or _is_quick(place, samples):
                 continue
-            for pattern, certainty in _patterns(run, source, call=call):
+            for pattern, certainty in _patterns(place, source, call=call):
                 how = explodes(pattern, anywhere=method(call) in SEARCHING)
                 if how:
                     exact = 1.0 if how.startswith("a repeat w") else 0.8
@@ -51,7 +51,7 @@ def _is_quick(place: Place, samples: frozenset[int]) -> bool:
 
 
 def _patterns(
-    run: Run, source: FunctionSource, *, call: ast.Call
+    place: Place, source: FunctionSource, *, call: ast.Call
 ) -> Iterator[tuple[str | bytes, float]]:
     """Texts of the patterns that a call may use, surest first."""
     if callee(call, of=source).startswith("re.") and call.args:
@@ -64,8 +64,9 @@ def _patterns(
     yield from ((text, 0.9) for text in known)
     if known:
         return
-    for module in [source.module, *_imported(run, source)]:
-        yield from ((text, 0.75) for text in _compiled(module.tree))
+    guessed = 0.75 if place.calls else 0.6  # where no count tells that a match takes long
+    for module in [source.module, *_imported(place.run, source)]:
+        yield from ((text, guessed) for text in _compiled(module.tree))
 
 
 def _texts(node: ast.expr, source: FunctionSource, *, depth: int = 0) -> Iterator[str | bytes]:

@@ -12,15 +12,17 @@ from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import calls, method
+from perfwright.profiling.diagnosis.syntax import calls, derived_from_input, heads, method, text
 
 COMPILER = ("re/_compiler.py", "re/_parser.py", "sre_compile.py", "sre_parse.py")
+QUICK_S = 10e-6  # for all that one match takes
 FUNCTIONS = ("match", "search", "fullmatch", "sub", "subn", "findall", "finditer", "split")
 
 
 def find(run: Run) -> Iterator[Claim]:
     """Yield the functions below which the compiler of `re`, or its cache, takes much time."""
     for place, source in readable(run):
+        yield from _built(place, source)
         compiling = frozenset[int]().union(*(place.with_foreign(file) for file in COMPILER))
         looking = place.with_foreign("re/__init__.py", "_compile", "compile")
         looking |= place.with_foreign("re.py", "_compile", "compile")
@@ -42,6 +44,34 @@ def find(run: Run) -> Iterator[Claim]:
             samples=samples,
             confidence=0.9 if run.share(compiling) > 0.5 * run.share(samples) else 0.75,
             evidence="the pattern is compiled, or looked up in the cache of re, at each use",
+            nodes=nodes,
+        )
+
+
+def _built(place: Place, source: FunctionSource) -> Iterator[Claim]:
+    """Patterns put together again from the same parts for each quick match."""
+    tainted = derived_from_input(source)
+    nodes = [
+        node
+        for node in calls(source, *(f"re.{name}" for name in FUNCTIONS))
+        if node.args
+        and isinstance(node.args[0], ast.BinOp | ast.JoinedStr | ast.Call)
+        and heads(node.args[0])
+        and not heads(node.args[0]) & tainted
+        and is_repeated(place, node)
+    ]
+    samples = place.charged_on(*nodes)
+    names = {method(node) for node in nodes}
+    times = sum(place.run.edges.get((place.function, name), 0) for name in names)
+    if nodes and matters(place, samples) and place.run.seconds(samples) < QUICK_S * times:
+        yield claim(
+            place,
+            BottleneckKind.REGEX_RECOMPILE,
+            samples=samples,
+            confidence=0.7,
+            evidence=f"`{text(nodes[0])}` puts the same pattern together and looks it up in the "
+            f"cache of re for each of {times} matches, of "
+            f"{1e6 * place.run.seconds(samples) / times:.1f} us each",
             nodes=nodes,
         )
 

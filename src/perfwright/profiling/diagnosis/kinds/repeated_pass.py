@@ -9,24 +9,36 @@ from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import claim, is_called_often, matters, readable
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.executions import SEARCH_S, is_small
+from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import changes, paths, text, touches, turn_nodes
+from perfwright.profiling.diagnosis.syntax import (
+    callee,
+    changes,
+    dotted,
+    paths,
+    text,
+    touches,
+    turn_nodes,
+)
 from perfwright.profiling.diagnosis.traversal import PASSES, assigned_in, loop_variables
 
+LISTS = {"list", "tuple"}
 COPIES = {"len", "list"}  # of a slice, which copies it before
 
 
 def find(run: Run) -> Iterator[Claim]:
     """Yield sums, joins and the like over what the turns of a loop, or calls, change in length."""
     for place, source in readable(run):
+        yield from _added_up(place, source)
         for node in source.nodes:
             whole = _passed(node)
             if whole is None or not _changes_in_length(place, source, node=node, whole=whole):
                 continue
             samples = place.landed_on(node)
-            if matters(place, samples):
+            if matters(place, samples) and not is_small(place, node, samples=samples):
                 yield claim(
                     place,
                     BottleneckKind.QUADRATIC,
@@ -35,6 +47,49 @@ def find(run: Run) -> Iterator[Claim]:
                     evidence=f"`{text(node)}` goes through all of it in each turn of a loop",
                     nodes=[node],
                 )
+
+
+def _added_up(place: Place, source: FunctionSource) -> Iterator[Claim]:
+    """`sum(lists, [])` and `reduce(add, lists)`: all so far is copied to add each of them."""
+    for node in source.nodes:
+        if not _adds_lists(node, source):
+            continue
+        samples = place.landed_on(node)
+        is_tiny = is_small(place, node, samples=samples, limit_s=SEARCH_S)
+        if matters(place, samples) and not is_tiny:
+            yield claim(
+                place,
+                BottleneckKind.QUADRATIC,
+                samples=samples,
+                confidence=0.8,
+                evidence=f"`{text(node)}` copies all that it has so far to add each list",
+                nodes=[node],
+            )
+
+
+def _adds_lists(node: ast.AST, source: FunctionSource) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="sum"), args=[_, begin]):
+            pass
+        case ast.Call(func=ast.Name(id="sum"), keywords=[ast.keyword(arg="start", value=begin)]):
+            pass
+        case ast.Call(args=[how, _, begin]) if callee(node, of=source) == "functools.reduce":
+            return type_of(begin, of=source) in LISTS and _is_addition(how, source)
+        case _:
+            return False
+    return type_of(begin, of=source) in LISTS
+
+
+def _is_addition(how: ast.expr, source: FunctionSource) -> bool:
+    match how:
+        case ast.Lambda(body=ast.BinOp(op=ast.Add())):
+            return True
+        case ast.Attribute() | ast.Name():
+            path = dotted(how)
+            known = source.module.imports.get(path.partition(".")[0], "")
+            return known.startswith("operator") and path.endswith(("add", "concat"))
+        case _:
+            return False
 
 
 def _passed(node: ast.AST) -> ast.expr | None:

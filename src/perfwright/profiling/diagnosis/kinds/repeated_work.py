@@ -15,6 +15,7 @@ from perfwright.profiling.diagnosis.evidence import (
     readable,
 )
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.feeding import is_fed
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.purity import (
     is_pure,
@@ -27,6 +28,7 @@ from perfwright.profiling.diagnosis.syntax import (
     IMPURE,
     MUTATORS,
     changes,
+    dotted,
     is_invariant,
     method,
     text,
@@ -43,33 +45,50 @@ def find(run: Run) -> Iterator[Claim]:
 
 def _unchanged_in_loop(place: Place, source: FunctionSource) -> Iterator[Claim]:
     for node in source.nodes:
+        if not isinstance(node, ast.Call | ast.Attribute) or not place.passed_on(node):
+            continue
         name = asked_name(node, source)
-        loops = source.loops_around(node) if name else []
+        into = place.into(node, name) if name else frozenset()
+        samples = into or place.charged_on(node)
+        if not name or not matters(place, samples):
+            continue
+        loops = source.loops_around(node)
         if not any(is_invariant(node, loop) and not is_rehearsal(loop) for loop in loops):
             continue
-        if _is_changed_later(node, source):
+        if _is_changed_later(node, source) or is_fed(place, node, loops=loops):
             continue
-        samples = place.into(node, name)
-        certainty = 0.85
-        if samples:
-            below = frozenset(own_below(place, node))
-            if not all(is_pure(place.run, other) for other in below):
+        if into:
+            certainty = 0.85
+            if not all(is_pure(place.run, other) for other in frozenset(own_below(place, node))):
                 continue
         else:
-            samples, certainty = place.charged_on(node), 0.6
-            if not isinstance(node, ast.Call) or calls_on_line(source, node) > 2:
+            certainty = 0.6
+            if not _is_its_own(place, source, node=node, name=name):
                 continue
-            if is_cheap(place, samples, name=name) or _waits(place, samples):
-                continue
-        if matters(place, samples):
-            yield claim(
-                place,
-                BottleneckKind.REPEATED_WORK,
-                samples=samples,
-                confidence=certainty,
-                evidence=f"`{text(node)}` gives the same in each turn of the loop",
-                nodes=[node],
-            )
+        yield claim(
+            place,
+            BottleneckKind.REPEATED_WORK,
+            samples=samples,
+            confidence=certainty,
+            evidence=f"`{text(node)}` gives the same in each turn of the loop",
+            nodes=[node],
+        )
+
+
+def _is_its_own(place: Place, source: FunctionSource, *, node: ast.AST, name: str) -> bool:
+    """Whether the time of its lines is likely that of a call, and not of another, or waiting."""
+    samples = place.charged_on(node)
+    if not isinstance(node, ast.Call) or calls_on_line(source, node) > 2:
+        return False
+    if is_cheap(place, samples, name=name) or _waits(place, samples):
+        return False
+    return not _is_held(node, source) and not any(own_below(place, node))
+
+
+def _is_held(call: ast.Call, source: FunctionSource) -> bool:
+    """Whether an attribute of the object is called, to which functions are assigned."""
+    path = dotted(call.func)
+    return path in source.attributes.values or path in source.assigned
 
 
 def _is_changed_later(node: ast.AST, source: FunctionSource) -> bool:

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
+from perfwright.profiling.diagnosis.dependence import is_used, needs
 from perfwright.profiling.diagnosis.evidence import MIN_SHARE
 from perfwright.profiling.diagnosis.examples import FILE, example
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.samples import simple
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import (
-    callee,
-    changes,
-    heads,
-    method,
-    names_in,
-    paths,
-    touches,
-    turn_nodes,
-)
-from perfwright.profiling.diagnosis.traversal import is_rehearsal
+from perfwright.profiling.diagnosis.syntax import callee, method
+from perfwright.profiling.diagnosis.turns import begun_in_turn, standing_part, turns_are_independent
 from perfwright.profiling.model import Async, AwaitSequence, AwaitStep, Function
 
 STANDING_BY = {
     "Queue.get", "Queue.put", "Queue.join", "Lock.acquire", "Event.wait", "Condition.wait",
     "Semaphore.acquire", "Barrier.wait", "StreamReader.read", "StreamReader.readline",
+    "StreamReader.readexactly", "StreamReader.readuntil", "StreamWriter.drain",
 }  # fmt: skip
-DRIVER = 0.6  # of the certainty where what is awaited in turn waits in turn itself
+DRIVER = 0.4  # of the certainty where what is awaited in turn waits in turn itself
+MAIN = "MainThread"
+LANE = 0.55  # where tasks of the function run side by side already, each with its own turns
 TOGETHER = {"gather", "wait", "as_completed", "TaskGroup", "join", "acquire", "timeout"}
+BATCHES = {"gather", "TaskGroup.__aexit__", "wait", "as_completed"}
+BATCHED = 0.6  # where each turn runs many things together already
+LONG = 0.2  # of the run: a task that lives so long serves many requests, and is none
+BUSY = 0.6  # of an await: then it waits for the loop, not for an answer
+WORTH = 0.1  # of what could be saved: an await that overlaps with so little is not told
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Awaits of a coroutine function that could run together."""
+
+    certainty: float
+    steps: list[AwaitStep]
+    text: str
+    saved_s: float
+    """At most, in all calls."""
+    looped: bool = False
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -43,17 +56,11 @@ def find(run: Run) -> Iterator[Claim]:
             claim.function not in found or found[claim.function].share < claim.share  # type: ignore[operator]
         ):
             found[claim.function] = claim
-    names = {simple(function): function for function in found}
+    below = _awaited_below(run)
     for function, claim in found.items():
-        inner = {
-            names[step.awaited.rpartition(".")[2]]
-            for sequence in _sequences(run)
-            if run.canonical(sequence.function) == function
-            for step in sequence.awaits
-            if step.awaited.rpartition(".")[2] in names
-        } - {function}
         # A driver that serves one request after the other is no fault while each request has one.
-        yield replace(claim, confidence=DRIVER * claim.confidence) if inner else claim
+        drives = {simple(other) for other in found if other != function} & below(simple(function))
+        yield replace(claim, confidence=DRIVER * claim.confidence) if drives else claim
 
 
 def _sequences(run: Run) -> Sequence[AwaitSequence]:
@@ -61,134 +68,205 @@ def _sequences(run: Run) -> Sequence[AwaitSequence]:
     return records.sequences if records else ()
 
 
+def _awaited_below(run: Run) -> Callable[[str], set[str]]:
+    """All that a coroutine function awaits, directly or not, by simple names."""
+    direct: dict[str, set[str]] = defaultdict(set)
+    for sequence in _sequences(run):
+        for step in sequence.awaits:
+            awaited = step.awaited.rpartition(".")[2]
+            direct[simple(run.canonical(sequence.function))].add(awaited)
+
+    def below(name: str) -> set[str]:
+        seen, waiting = set[str](), list(direct[name])
+        while waiting:
+            here = waiting.pop()
+            if here not in seen:
+                seen.add(here)
+                waiting.extend(direct.get(here, ()))
+        return seen - {name}
+
+    return below
+
+
+def _is_lane(run: Run, function: Function) -> bool:
+    """Whether tasks of the function ran side by side for much of the run, each at its own loop."""
+    records = run.profile.asyncio
+    return any(
+        times.tasks > 1
+        and (times.awaiting_s + times.on_loop_s) / times.tasks > LONG * run.profile.wall_s
+        for times in (records.tasks if records else ())
+        if run.canonical(times.function) == function
+    )
+
+
 def _judge(run: Run, sequence: AwaitSequence) -> Claim | None:
     function = run.canonical(sequence.function)
     source = run.source(function)
     if source is None or not run.own.owns(function) or not sequence.awaiting_s:
         return None
+    slowness = _slowness(run)
     steps = [
         step
         for step in sequence.awaits
-        if step.waits_for not in STANDING_BY and step.loop_busy_s < 0.5 * step.total_s
+        if step.waits_for not in STANDING_BY
+        and not step.awaited.endswith("__aexit__")
+        and _busy_part(step, slowness=slowness) < BUSY
     ]
-    certainty, chosen = _independent(source, steps, calls=sequence.calls)
-    if not certainty:
+    nodes = [(step, node) for step in steps if (node := _awaited(source, step)) is not None]
+    verdict = _looped(source, sequence, nodes=nodes) or _in_a_row(source, sequence, nodes=nodes)
+    if verdict is None or not verdict.certainty:
         return None
-    chosen_s = sum(step.total_s for step in chosen)
-    longest_s = sequence.calls * max(step.total_s / max(step.count, 1) for step in chosen)
-    saved_s = min(sequence.overlap_s, max(0.0, chosen_s - longest_s))
+    lane = _is_lane(run, function)
     open_ratio = min(1.0, sequence.open_s / run.total_s) if run.total_s else 0.0
-    share = open_ratio * saved_s / sequence.awaiting_s
+    share = open_ratio * min(1.0, verdict.saved_s / sequence.awaiting_s)
+    if any(_is_threads(node) for step, node in nodes if step in verdict.steps):
+        share *= standing_part(run, besides=frozenset({MAIN}))
     if share < MIN_SHARE:
         return None
-    turns = max(step.count / max(sequence.calls, 1) for step in chosen)
-    what = f"{turns:.0f} turns of a loop" if turns > 1.5 else f"{len(chosen)} awaits"
     return Claim(
         function=function,
         kind=BottleneckKind.SEQUENTIAL_AWAIT,
-        evidence=f"{what} wait one after the other though none needs another's result: "
-        f"{chosen_s / max(sequence.calls, 1):.3f} s in each call",
-        confidence=certainty,
+        evidence=verdict.text,
+        confidence=verdict.certainty * (LANE if verdict.looped and lane else 1.0),
         share=share,
-        lines=tuple(dict.fromkeys(step.line for step in chosen)),
+        lines=tuple(dict.fromkeys(step.line for step in verdict.steps)),
     )
 
 
-def _independent(
-    source: FunctionSource, steps: Sequence[AwaitStep], *, calls: int
-) -> tuple[float, list[AwaitStep]]:
-    """How surely these awaits could run together, and which."""
-    nodes = [(step, node) for step in steps if (node := _awaited(source, step)) is not None]
+def _is_threads(node: ast.expr) -> bool:
+    """Whether a thread does what is awaited: only one of them computes at a time."""
+    return isinstance(node, ast.Call) and (
+        method(node) in {"to_thread", "run_in_executor", "run_in_threadpool", "run_sync"}
+    )
+
+
+def _busy_part(step: AwaitStep, *, slowness: float) -> float:
+    """How much of an await the loop would have been busy on a machine of its own, 0 to 1."""
+    busy_s = step.loop_busy_s / slowness
+    whole_s = max(0.0, step.total_s - step.loop_busy_s) + busy_s
+    return busy_s / whole_s if whole_s else 0.0
+
+
+def _slowness(run: Run) -> float:
+    """How much longer a loop seemed to run than it was on a CPU: others were there as well."""
+    records = run.profile.asyncio
+    on_loop_s = sum(times.on_loop_s for times in records.tasks) if records else 0.0
+    cpu_s = run.profile.cpu_s + run.profile.counting_s
+    return max(1.0, on_loop_s / cpu_s) if cpu_s else 1.0
+
+
+def _looped(
+    source: FunctionSource,
+    sequence: AwaitSequence,
+    *,
+    nodes: Sequence[tuple[AwaitStep, ast.expr]],
+) -> _Verdict | None:
+    """Awaits in a loop whose turns need not wait for each other."""
+    calls = sequence.calls
+    generates = isinstance(source.node, ast.AsyncFunctionDef) and any(
+        isinstance(node, ast.Yield) for node in source.nodes
+    )  # each of its elements counts as a call
     looped = [
         (step, node)
         for step, node in nodes
-        if step.count > 1.5 * calls and _turns_are_independent(source, node)
+        if (generates or step.count > 1.5 * calls) and turns_are_independent(source, node)
     ]
-    if looped and sum(s.total_s for s, _ in looped) >= 0.3 * sum(s.total_s for s, _ in nodes):
-        return 0.8, [step for step, _ in looped]
-    chosen: list[tuple[AwaitStep, ast.expr]] = []
-    made = set[str]()
-    for step, node in nodes:
-        if step.count > 1.5 * calls and source.loops_around(node):
-            continue
-        if chosen and any(touches(path, made) for path in paths(node)):
-            continue
-        chosen.append((step, node))
-        made |= _bound_by(source, node)
-    if len(chosen) < 2:
-        return 0.0, []
-    kept = sum(_is_used(source, node) for _, node in chosen)
-    return (0.8 if kept >= 2 else 0.55 if kept else 0.4), [step for step, _ in chosen]
+    looped_s = sum(step.total_s for step, _ in looped)
+    if not looped or looped_s < 0.3 * sum(step.total_s for step, _ in nodes):
+        return None
+    turns = sum(s.count for s, _ in looped) if generates else looped[0][0].count / max(calls, 1)
+    pulled = any(isinstance(source.loops_around(node)[0], ast.AsyncFor) for _, node in looped)
+    used = any(is_used(source, node) for _, node in looped)
+    batched = all(step.waits_for in BATCHES for step, _ in looped)
+    longest_s = sum(
+        step.longest_s if generates else calls * step.total_s / max(step.count, 1)
+        for step, _ in looped
+    )
+    saved_s = max(0.0, looped_s - longest_s)
+    if not generates:
+        saved_s = min(saved_s, sequence.overlap_s)
+    what = "elements are asked for" if pulled else "turns of a loop wait"
+    each = "" if generates else f": {looped_s / max(calls, 1):.3f} s in each call"
+    return _Verdict(
+        certainty=(BATCHED if batched else 1.0)
+        * ((0.7 if pulled else 0.8) if used else (0.4 if pulled else 0.65)),
+        steps=[step for step, _ in looped],
+        text=f"{turns:.0f} {what} one after the other though none needs another's result{each}",
+        saved_s=saved_s,
+        looped=True,
+    )
+
+
+def _in_a_row(
+    source: FunctionSource,
+    sequence: AwaitSequence,
+    *,
+    nodes: Sequence[tuple[AwaitStep, ast.expr]],
+) -> _Verdict | None:
+    """Awaits of which not each needs all that were before it."""
+    once = [
+        (step, node)
+        for step, node in nodes
+        if not (step.count > 1.5 * sequence.calls and source.loops_around(node))
+    ]
+    apart: dict[int, set[int]] = defaultdict(set)
+    path_s = [0.0] * len(once)
+    for i, (step, node) in enumerate(once):
+        before = 0.0
+        for j, (_, earlier) in enumerate(once[:i]):
+            if needs(source, node, earlier=earlier):
+                before = max(before, path_s[j])
+            else:
+                apart[i].add(j)
+                apart[j].add(i)
+        path_s[i] = before + step.total_s
+    whole_s = sum(step.total_s for step, _ in once)
+    saved_s = min(sequence.overlap_s, whole_s - max(path_s, default=0.0))
+    chosen = [
+        once[i]
+        for i, others in sorted(apart.items())
+        if once[i][0].total_s >= WORTH * saved_s
+        and any(once[j][0].total_s >= WORTH * saved_s for j in others)
+    ]
+    if len(chosen) < 2 or saved_s <= 0:
+        return None
+    kept = [is_used(source, node) for _, node in chosen]
+    chosen_s = sum(step.total_s for step, _ in chosen)
+    calls = max(sequence.calls, 1)
+    none = all(
+        not needs(source, b, earlier=a) for i, (_, b) in enumerate(chosen) for _, a in chosen[:i]
+    )
+    why = "none needs another's result" if none else "not each needs those before it"
+    unused = "" if any(kept) else "; their results are not used, so their order may matter"
+    return _Verdict(
+        certainty=0.8 if sum(kept) >= 2 else 0.55 if kept[0] else 0.4,
+        steps=[step for step, _ in chosen],
+        text=f"{len(chosen)} awaits wait one after the other though {why}: "
+        f"{chosen_s / calls:.3f} s in each call, {saved_s / calls:.3f} s more than together"
+        f"{unused}",
+        saved_s=saved_s,
+    )
 
 
 def _awaited(source: FunctionSource, step: AwaitStep) -> ast.expr | None:
     """What a step awaits, or enters, unless it runs things together or paces on purpose."""
-    found: list[tuple[bool, ast.expr]] = []
+    found: list[tuple[bool, ast.expr, ast.expr]] = []
     for node in source.nodes:
         match node:
             case ast.Await(value=value):
                 exact = step.column in {node.col_offset, value.col_offset}
-                found.append((exact, value))
+                found.append((exact, value, begun_in_turn(source, value) or value))
             case ast.AsyncWith(items=items):
-                found.extend((False, item.context_expr) for item in items)
+                found.extend((False, item.context_expr, item.context_expr) for item in items)
             case _:
                 pass
-    here = [(e, n) for e, n in found if n.lineno <= step.line <= (n.end_lineno or n.lineno)]
-    for _, node in sorted(here, key=lambda pair: not pair[0]):
+    here = [f for f in found if f[1].lineno <= step.line <= (f[1].end_lineno or f[1].lineno)]
+    for _, _, node in sorted(here, key=lambda each: not each[0]):
         if isinstance(node, ast.Call) and not (
             callee(node, of=source) == "asyncio.sleep" or method(node) in TOGETHER
         ):
             return node
     return None
-
-
-def _turns_are_independent(source: FunctionSource, node: ast.expr) -> bool:
-    loops = [loop for loop in source.loops_around(node) if not isinstance(loop, ast.AsyncFor)]
-    if not loops or isinstance(loops[0], ast.While):
-        return False
-    loop = loops[0]
-    if is_rehearsal(loop):
-        return False
-    if not isinstance(loop, ast.For):
-        return True
-    carried = changes(turn_nodes(loop)) - names_in(loop.target)
-    made_here = _made_before(loop, node)
-    return not any(touches(path, carried - made_here - {"self"}) for path in paths(node))
-
-
-def _made_before(loop: ast.For, node: ast.expr) -> set[str]:
-    """Names that each turn sets anew, before the await, from its own element."""
-    made = set[str]()
-    for statement in loop.body:
-        if any(part is node for part in ast.walk(statement)):
-            break
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            names = {t.id for t in targets if isinstance(t, ast.Name)}
-            if not heads(statement.value) & names:
-                made |= names
-    return made
-
-
-def _statement(source: FunctionSource, node: ast.expr) -> ast.AST | None:
-    here = source.module.parents.get(node)
-    while here is not None and not isinstance(here, ast.stmt):
-        here = source.module.parents.get(here)
-    return here
-
-
-def _bound_by(source: FunctionSource, node: ast.expr) -> set[str]:
-    """Names that the statement of the await gives its result to."""
-    statement = _statement(source, node)
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        return changes(ast.walk(statement))
-    return set()
-
-
-def _is_used(source: FunctionSource, node: ast.expr) -> bool:
-    """Whether the result is used, so that the await is not for its effect alone."""
-    statement = _statement(source, node)
-    return not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Await))
 
 
 _TEXT = """

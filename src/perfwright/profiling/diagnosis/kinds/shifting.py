@@ -1,4 +1,4 @@
-"""Something is taken from, or put at, the front of what must then be moved or copied as a whole."""
+"""Something is taken from, or put into, what must then be moved or copied up to its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from perfwright.profiling.bottleneck import BottleneckKind
 from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import claim, is_repeated, matters, readable
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.executions import is_small
 from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.syntax import text
@@ -18,21 +19,24 @@ SHIFTED = {"list", "str", "bytes"}
 
 
 def find(run: Run) -> Iterator[Claim]:
-    """Yield changes at the front of lists and texts that are done again and again."""
+    """Yield changes at the front or inside of lists and texts that are done again and again."""
     for place, source in readable(run):
         for node in source.nodes:
             moved = _moved(node)
-            if moved is None or not is_repeated(place, node):
+            whole = moved or _moved_inside(node)
+            if whole is None or not is_repeated(place, node):
                 continue
-            kind = type_of(moved, of=source)
+            kind = type_of(whole, of=source)
+            if kind in NOT_SHIFTED or (moved is None and kind != "list"):
+                continue  # inside of something unknown: a dict has keys
             samples = place.landed_on(node)
-            if kind not in NOT_SHIFTED and matters(place, samples):
+            if matters(place, samples) and not is_small(place, node, samples=samples):
                 yield claim(
                     place,
                     BottleneckKind.QUADRATIC,
                     samples=samples,
                     confidence=0.85 if kind in SHIFTED else 0.75,
-                    evidence=f"`{text(node)}` moves or copies all that is left of `{text(moved)}`",
+                    evidence=f"`{text(node)}` moves or copies all that is left of `{text(whole)}`",
                     nodes=[node],
                 )
 
@@ -54,6 +58,31 @@ def _moved(node: ast.AST) -> ast.expr | None:
             return _rebuilt(ast.unparse(target), value)
         case _:
             return None
+
+
+def _moved_inside(node: ast.AST) -> ast.expr | None:
+    """What all behind a place is moved of: `del rows[i]`, `rows.insert(i, row)`."""
+    match node:
+        case ast.Delete(targets=[ast.Subscript(value=value, slice=where)]):
+            pass
+        case ast.Call(func=ast.Attribute(value=value, attr="pop" | "insert"), args=[where, *_]):
+            pass
+        case _:
+            return None
+    return None if _is_near_end(where, value) else value
+
+
+def _is_near_end(where: ast.expr, whole: ast.expr) -> bool:
+    """Whether nothing, or a few elements, are behind it: `-1`, `len(rows) - 1`, `n:`."""
+    match where:
+        case ast.UnaryOp(op=ast.USub()) | ast.Slice(upper=None):
+            return True
+        case _:
+            wholes = ast.unparse(whole)
+            return any(
+                isinstance(n, ast.Call) and n.args and ast.unparse(n.args[0]) == wholes
+                for n in ast.walk(where)
+            )
 
 
 def _is_front(where: ast.expr) -> bool:

@@ -10,13 +10,12 @@ from perfwright.profiling.diagnosis.claim import Claim, KindRule
 from perfwright.profiling.diagnosis.evidence import claim, is_repeated, matters, readable
 from perfwright.profiling.diagnosis.examples import example
 from perfwright.profiling.diagnosis.likely_types import type_of
+from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
+from perfwright.profiling.diagnosis.samples import Sample
 from perfwright.profiling.diagnosis.source import FunctionSource
-from perfwright.profiling.diagnosis.syntax import (
-    callee,
-    heads,
-    text,
-)
+from perfwright.profiling.diagnosis.syntax import callee, dotted, heads, method, text
+from perfwright.profiling.diagnosis.traversal import loop_variables
 
 METHODS = {
     "commit", "exists", "flush", "fsync", "is_dir", "is_file", "open", "read", "read_bytes",
@@ -29,7 +28,15 @@ FUNCTIONS = {
     "os.remove", "os.rename", "os.replace", "os.path.isdir", "os.makedirs", "shutil.copy",
 }  # fmt: skip
 WHOLE = {"open", "read", "read_text", "read_bytes"}
-IN_MEMORY = {"buffer", "list", "str", "bytes", "dict"}
+ONLY_FILES = {
+    "exists", "fsync", "is_dir", "is_file", "read_bytes", "read_text", "recv", "sendall", "stat",
+    "unlink", "write_bytes", "write_text",
+}  # fmt: skip
+"""What hardly anything but files, paths and sockets is asked to do."""
+ONE_SHOT = {"read_bytes", "read_text", "write_bytes", "write_text"}
+BESIDES = {"seek", "tell"}
+IN_MEMORY = {"buffer", "list", "str", "bytes", "dict", "set"}
+MIN_IO = 0.3  # of counted time
 
 
 def find(run: Run) -> Iterator[Claim]:
@@ -38,10 +45,13 @@ def find(run: Run) -> Iterator[Claim]:
         nodes = [
             node
             for node in source.nodes
-            if isinstance(node, ast.Call) and _is_io(node, source) and is_repeated(place, node)
+            if isinstance(node, ast.Call)
+            and is_repeated(place, node)
+            and _is_io(node, place=place, source=source)
         ]
         if _reads_whole(source, nodes) and not run.equal(place.function, *source.parameters):
             continue  # each call reads another file at once
+        nodes += _besides(source, nodes)
         # What is opened in a `with` is also closed, so flushed, on its line.
         samples = place.charged_on(*nodes, *_read_loops(source, nodes))
         if nodes and matters(place, samples, part=0.4):
@@ -51,9 +61,29 @@ def find(run: Run) -> Iterator[Claim]:
                 BottleneckKind.SMALL_IO,
                 samples=samples,
                 confidence=0.75,
-                evidence=f"`{text(hot[0])}` asks the operating system for each small piece",
+                evidence=f"`{text(hot[0])}` reads, writes or opens{_times(place, hot[0])} "
+                "for each small piece",
                 nodes=hot[:3],
             )
+
+
+def _times(place: Place, node: ast.Call) -> str:
+    """How often it was called, as counted."""
+    count = place.run.counted(place.function, method(node))
+    return f" {count:,} times," if count else ""
+
+
+def _besides(source: FunctionSource, nodes: list[ast.Call]) -> list[ast.Call]:
+    """Where a file that is read or written piece by piece is also set to, or asked for, a place."""
+    files = {dotted(node.func.value) for node in nodes if isinstance(node.func, ast.Attribute)}
+    return [
+        node
+        for node in source.nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in BESIDES
+        and dotted(node.func.value) in files - {""}
+    ]
 
 
 def _reads_whole(source: FunctionSource, nodes: list[ast.Call]) -> bool:
@@ -89,12 +119,51 @@ def _read_loops(source: FunctionSource, nodes: list[ast.Call]) -> Iterator[ast.A
             yield over
 
 
-def _is_io(node: ast.Call, source: FunctionSource) -> bool:
+def _is_io(node: ast.Call, *, place: Place, source: FunctionSource) -> bool:
+    """Whether a call reads or writes a file or a socket, and no buffer in memory."""
     if callee(node, of=source) in FUNCTIONS:
         return True
     if not isinstance(node.func, ast.Attribute) or node.func.attr not in METHODS:
         return False
-    return type_of(node.func.value, of=source) not in IN_MEMORY
+    receiver, name = node.func.value, node.func.attr
+    if name in ONE_SHOT and heads(receiver) == _elements(node, source) & {dotted(receiver)}:
+        return False  # another file in each turn, at once
+    if type_of(receiver, of=source) in IN_MEMORY or place.into(node, name):
+        return False
+    samples = place.charged_on(node)
+    if place.calls is not None:
+        real = [n for n in samples if _is_real(place, place.run.samples[n])]
+        return place.run.seconds(real) >= MIN_IO * place.run.seconds(samples) > 0
+    waits = any(place.run.samples[n].state == "waiting" for n in samples)
+    return waits or name in ONLY_FILES or _is_opened_here(receiver, source)
+
+
+def _elements(node: ast.AST, source: FunctionSource) -> set[str]:
+    return {name for loop in source.loops_around(node) for name in loop_variables(loop)}
+
+
+def _is_real(place: Place, sample: Sample) -> bool:
+    """Whether what was executed is known, by counted times, to spend them in files and sockets."""
+    inner = sample.steps[-1].function if sample.foreign else place.function
+    return place.run.io_part(inner) >= MIN_IO
+
+
+def _is_opened_here(receiver: ast.expr, source: FunctionSource) -> bool:
+    """Whether the text opens it: `with open(path) as out`, `self.out = open(path)`."""
+    path = dotted(receiver)
+    values = [*source.assigned.get(path, ()), *source.attributes.values.get(path, ())]
+    values += [
+        item.context_expr
+        for item in source.nodes
+        if isinstance(item, ast.withitem)
+        and item.optional_vars is not None
+        and dotted(item.optional_vars) == path
+    ]
+    return any(
+        isinstance(v, ast.Call)
+        and (callee(v, of=source) in {*FUNCTIONS, "socket.socket"} or method(v) == "open")
+        for v in values
+    )
 
 
 _TEXT = """

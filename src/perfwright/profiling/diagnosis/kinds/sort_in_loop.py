@@ -14,14 +14,18 @@ from perfwright.profiling.diagnosis.evidence import (
     readable,
 )
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.executions import is_small
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
-from perfwright.profiling.diagnosis.source import FunctionSource
+from perfwright.profiling.diagnosis.source import FunctionSource, Loop
 from perfwright.profiling.diagnosis.syntax import (
+    flows,
     heads,
     is_invariant,
+    names_in,
     paths,
     text,
+    turn_nodes,
 )
 from perfwright.profiling.diagnosis.traversal import element_names, is_rehearsal
 
@@ -38,7 +42,7 @@ def find(run: Run) -> Iterator[Claim]:
                 kept = _is_kept(place, source, what=what) or _is_given_again(place, what)
                 certainty = 0.8 if kept else 0.0
             samples = place.passed_on(node)
-            if certainty and matters(place, samples):
+            if certainty and matters(place, samples) and not is_small(place, node, samples=samples):
                 yield claim(
                     place,
                     BottleneckKind.SORT_IN_LOOP,
@@ -74,14 +78,30 @@ def _sorted(node: ast.AST) -> ast.expr | None:
 
 
 def _is_again(node: ast.AST, what: ast.expr, *, source: FunctionSource) -> float:
-    loops = [loop for loop in source.loops_around(node) if not is_rehearsal(loop)]
-    if not loops:
+    loops = [
+        loop
+        for loop in source.loops_around(node)
+        if not is_rehearsal(loop) or not is_invariant(what, loop)
+    ]
+    if not loops or any(heads(what) & _made_anew(loop) for loop in loops):
         return 0.0
     in_place = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     if in_place or any(is_invariant(what, loop) for loop in loops):
         return 0.85
     # Sorting what belongs to the turn, as `sorted(order.lines)`, happens once for each of them.
     return 0.0 if heads(what) & element_names(loops) else 0.8
+
+
+def _made_anew(loop: Loop) -> set[str]:
+    """Names that a turn gives a value which does not come from the last turn's."""
+    return {
+        name
+        for node in turn_nodes(loop)
+        for target, value in flows(node)
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.withitem)
+        for name in names_in(target)
+        if name not in heads(value)
+    }
 
 
 _TEXT = """

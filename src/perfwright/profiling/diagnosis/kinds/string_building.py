@@ -15,11 +15,13 @@ from perfwright.profiling.diagnosis.evidence import (
     readable,
 )
 from perfwright.profiling.diagnosis.examples import example
+from perfwright.profiling.diagnosis.executions import is_small
 from perfwright.profiling.diagnosis.likely_types import type_of
 from perfwright.profiling.diagnosis.place import Place
 from perfwright.profiling.diagnosis.run import Run
 from perfwright.profiling.diagnosis.source import FunctionSource, Loop
-from perfwright.profiling.diagnosis.syntax import dotted, is_invariant, text
+from perfwright.profiling.diagnosis.syntax import dotted, is_invariant, is_outer, names_in, text
+from perfwright.profiling.diagnosis.traversal import has_few_turns
 
 TEXTS = {"str", "bytes"}
 
@@ -33,11 +35,12 @@ def find(run: Run) -> Iterator[Claim]:
             if (
                 grown is None
                 or not _is_text(node, grown, source=source)
-                or not is_repeated(place, node)
+                or not _is_made_longer_again(place, source, node=node, grown=grown)
+                or _is_in_place(node, source)
             ):
                 continue
             samples = place.landed_on(node)
-            if matters(place, samples):
+            if matters(place, samples) and not is_small(place, node, samples=samples):
                 yield claim(
                     place,
                     BottleneckKind.STRING_BUILDING,
@@ -99,13 +102,56 @@ def _grown(node: ast.AST) -> ast.expr | None:
             value=ast.Call(func=ast.Attribute(value=ast.Constant(), attr="format" | "join"))
             | ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()) as value,
         ):
-            read = {ast.unparse(n) for n in ast.walk(value) if isinstance(n, ast.expr)}
-            return target if ast.unparse(target) in read else None
+            return target if ast.unparse(target) in map(ast.unparse, _pieces(value)) else None
         case ast.Assign(targets=[target], value=ast.JoinedStr(values=parts)):
             names = [ast.unparse(p.value) for p in parts if isinstance(p, ast.FormattedValue)]
             return target if ast.unparse(target) in names else None
         case _:
             return None
+
+
+def _pieces(value: ast.Call | ast.BinOp) -> Iterator[ast.expr]:
+    """What `"".join([a, b])`, `"{}{}".format(a, b)` and `"%s%s" % (a, b)` put together as it is."""
+    parts = [value.right] if isinstance(value, ast.BinOp) else value.args
+    for part in parts:
+        yield from part.elts if isinstance(part, ast.Tuple | ast.List) else [part]
+    if isinstance(value, ast.Call):
+        yield from (keyword.value for keyword in value.keywords)
+
+
+def _is_made_longer_again(
+    place: Place, source: FunctionSource, *, node: ast.AST, grown: ast.expr
+) -> bool:
+    """Whether it becomes longer and longer: a local name within a loop, others with each call."""
+    if not isinstance(grown, ast.Name) or is_outer(grown.id, source):
+        return is_repeated(place, node)
+    for loop in source.loops_around(node):
+        begun = (
+            other
+            for other in ast.walk(loop)
+            if isinstance(other, ast.Assign)
+            and grown.id in names_in(*other.targets)
+            and grown.id not in names_in(other.value)
+        )
+        if any(loop in source.loops_around(other) for other in begun):
+            return False
+        if not has_few_turns(loop, source):
+            return True
+    return False
+
+
+def _is_in_place(node: ast.AST, source: FunctionSource) -> bool:
+    """Whether CPython makes the text longer where it is: a `str` in a local name, put first."""
+    match node:
+        case ast.AugAssign(target=ast.Name() as name):
+            pass
+        case ast.Assign(
+            targets=[ast.Name(id=before) as name], value=ast.BinOp(left=ast.Name(id=after))
+        ) if before == after:
+            pass
+        case _:
+            return False
+    return not is_outer(name.id, source) and type_of(name, of=source) == "str"
 
 
 def _is_same_item(part: ast.AST, target: ast.expr) -> bool:
@@ -142,11 +188,11 @@ def _is_text(node: ast.AST, grown: ast.expr, *, source: FunctionSource) -> bool:
 
 
 _TEXT = """
-    def page(rows):
-        html = ""
+    def page(self, rows):
+        self.html = ""
         for row in rows:
-            html += f"<li>{row}</li>"
-        return html
+            self.html += f"<li>{row}</li>"
+        return self.html
     def sum_of(rows):
         total = 0
         for row in rows:
@@ -158,8 +204,8 @@ RULE = KindRule(
     kind=BottleneckKind.STRING_BUILDING,
     title="Collect the pieces in a list and join them once",
     why="A text cannot grow in place: each addition may copy all of it.",
-    limits="CPython extends a local str that nobody else holds in place; the time tells.",
+    limits="CPython extends a local str in place: `text += more` is no fault there.",
     find=find,
-    fires_on=example(_TEXT, ("html += ",)),
+    fires_on=example(_TEXT, ("self.html += ",)),
     silent_on=example(_TEXT, ("total += ",)),
 )
