@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from perfwright.core.errors import ConfigError, ProfilerError
 from perfwright.profiling.memory import MemoryProbe
 from perfwright.profiling.memory import probe as probe_module
 from perfwright.profiling.memory import snapshot as snapshot_module
+from perfwright.profiling.memory.allowance import Allowance
 from perfwright.profiling.memory.history import History, kept_ratio
 from perfwright.profiling.memory.interest import Interest
 from perfwright.profiling.memory.leaks import MIN_GROWTH_BYTES, line, suspects
@@ -155,11 +155,21 @@ def test_a_peak_between_two_looks_is_at_least_known_by_its_height() -> None:
     assert any("is not known, as it was too short" in note for note in seen.notes)
 
 
-def test_its_own_thread_finds_the_peak() -> None:
+def test_its_own_thread_finds_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+
+    def notice(now_s: float) -> Snapshot:
+        is_there = tracemalloc.get_traced_memory()[0] >= 30_000_000
+        snapshot = take(now_s)
+        if is_there:
+            found.set()
+        return snapshot
+
+    monkeypatch.setattr(probe_module, "take", notice)
     probe = MemoryProbe(after_bytes=0)
     probe.start()
     block = bytearray(30_000_000)
-    time.sleep(0.2)
+    assert found.wait(30.0)
     del block
     seen = probe.stop()
     assert seen.at_peak_bytes >= 30_000_000 > seen.end_bytes
@@ -393,8 +403,8 @@ def test_a_process_that_does_not_grow_is_not_traced() -> None:
     traced = tracemalloc.is_tracing()
     seen = probe.stop()
     assert not traced
-    assert (seen.traced_s, seen.growth) == (0.0, ())
-    assert seen.peak_bytes >= seen.start_bytes > 1_000_000
+    assert (seen.traced_s, seen.growth, seen.peak_bytes) == (0.0, (), 0)
+    assert seen.process_peak_bytes >= seen.process_start_bytes > 1_000_000
     assert any("not traced" in note for note in seen.notes)
 
 
@@ -563,20 +573,7 @@ print(seen.notes)
 """)
     *states, notes = said.splitlines()
     assert states == ["False", "True", "False True", "[]"]
-    assert "tracing was paused 1 times" in notes
-
-
-def test_a_leak_is_traced_to_the_end() -> None:
-    said = in_child("""
-MORE.append(bytearray(b"x") * 30_000_000)
-look()
-for part in range(20):
-    leak(part * 1000)
-print(tracemalloc.is_tracing())
-seen = probe.stop()
-print(seen.leaks[0].owner, seen.leaks[0].confidence > 0.8, len(seen.notes))
-""")
-    assert said.splitlines() == ["True", "__main__:KEPT (dict) True 1"]
+    assert "tracing was paused" in notes
 
 
 def test_what_is_freed_in_a_pause_is_not_held_at_the_end() -> None:
@@ -606,16 +603,16 @@ def test_tracing_from_the_start_is_never_paused() -> None:
 
 def quiet(sizes: list[int], *, patience: int = 1) -> float:
     """Return when it is over with a look each 10 ms and the sizes in turn, or infinity."""
-    interest = Interest(0.0, patience=patience)
+    interest = Interest(patience=patience)
     for tick, size in enumerate(sizes):
-        now = Snapshot(tick / 100, {}, size)
-        due = interest.due(max(sizes[: tick + 1]), now_s=now.at_s)
+        now_s = tick / 100
+        due = interest.due(max(sizes[: tick + 1]), now_s=now_s)
         if due == "mark":
-            interest.mark(now)
-        elif due == "end" and interest.is_over(now):
-            return now.at_s
+            interest.mark(size, now_s=now_s)
+        elif due == "end" and interest.is_over(size):
+            return now_s
         elif due == "end":
-            interest.renew(now.at_s)
+            interest.renew(now_s)
     return float("inf")
 
 
@@ -642,6 +639,111 @@ def test_stretches_add_up() -> None:
     history.pass_to(20.0, kept_ratio=kept_ratio(history.held, freed_bytes=0, freed_blocks=6000))
     assert history.held.places[PLACE] == Held(200_000, 2000)
     assert history.peak.total_bytes == 800_000
+
+
+def stretch(history: History, at_s: float, size_bytes: int) -> None:
+    series = Series(Snapshot(at_s, {}, 0), max_cost_ratio=0.2)
+    series.end(Snapshot(at_s + 1.0, {PLACE: Held(size_bytes, 10)}, size_bytes))
+    history.add(series, peak_bytes=size_bytes)
+
+
+@pytest.mark.parametrize(
+    ("grew_bytes", "held_bytes"),
+    [(0, 100_000), (-5, 100_000), (400_000, 500_000), (1 << 30, 1_100_000)],
+)
+def test_what_grew_while_traced_is_taken_to_grow_on_within_what_the_process_did(
+    grew_bytes: int, held_bytes: int
+) -> None:
+    history = History()
+    stretch(history, 0.0, 100_000)
+    history.pass_to(3.0, kept_ratio=1.0, grew_bytes=grew_bytes, speed=5.0)
+    assert history.held.places[PLACE].size_bytes == held_bytes
+    assert history.held.total_bytes == held_bytes
+
+
+@pytest.mark.parametrize(("blocks", "held_bytes"), [(20, 1000), (10, 1000), (5, 500), (-9, 0)])
+def test_small_blocks_held_are_no_more_than_the_interpreter_counts(
+    blocks: int, held_bytes: int
+) -> None:
+    history = History()
+    stretch(history, 0.0, 1000)
+    history.bound(blocks=blocks)
+    assert history.held.places[PLACE].size_bytes == held_bytes
+    assert history.held.total_bytes == history.kept[-1].total_bytes == held_bytes
+    assert [each.at_s for each in history.kept] == [0.0, 1.0]
+
+
+def test_large_blocks_are_not_bounded_by_a_count() -> None:
+    history = History()
+    stretch(history, 0.0, 1_000_000)
+    history.bound(blocks=0)
+    assert history.held.total_bytes == 1_000_000
+
+
+# --- Allowance ------------------------------------------------------------------------------------
+
+
+def traced_ratio(*, slowdown: float | None, seconds: float = 60.0) -> float:
+    """Return for which part of the time is traced; a slowdown of None is not measured."""
+    allowance, traced_s, is_traced, since_s = Allowance(), 0.0, True, 0.0
+    for tick in range(1, int(seconds * 100) + 1):
+        allowance.pass_time(0.01, traced=is_traced)
+        traced_s += 0.01 * is_traced
+        if allowance.is_spent if is_traced else allowance.is_enough:
+            if slowdown is not None:
+                passed_s = tick / 100 - since_s
+                done = passed_s * 1e5 / (slowdown if is_traced else 1.0)
+                allowance.measured(passed_s, done=done, traced=is_traced)
+            is_traced, since_s = not is_traced, tick / 100
+    return traced_s / seconds
+
+
+@given(st.one_of(st.none(), st.floats(1.0, 100.0)))
+def test_tracing_makes_no_run_more_than_half_as_long_again(slowdown: float | None) -> None:
+    traced = traced_ratio(slowdown=slowdown)
+    progress = 1.0 - traced + traced / (slowdown or 10.0)
+    assert 1.0 / progress <= 1.6
+    assert traced >= 0.3
+
+
+def test_what_tracing_does_not_slow_is_traced_nearly_all_the_time() -> None:
+    assert traced_ratio(slowdown=1.0) > 0.8
+    assert traced_ratio(slowdown=20.0) < 0.4
+
+
+def test_after_a_rest_tracing_waits_until_it_is_worth_a_snapshot() -> None:
+    allowance = Allowance()
+    allowance.exhaust()
+    assert (allowance.is_spent, allowance.is_enough) == (True, False)
+    allowance.pass_time(1.0, traced=False)
+    assert allowance.is_enough
+
+
+@given(st.lists(st.tuples(st.floats(-1.0, 1e6), st.floats(0.0, 1e9), st.booleans())))
+def test_whatever_is_measured_the_slowdown_stays_in_range(
+    parts: list[tuple[float, float, bool]],
+) -> None:
+    allowance = Allowance()
+    for seconds, done, traced in parts:
+        allowance.measured(seconds, done=done, traced=traced)
+    assert 1.0 <= allowance.slowdown <= 100.0
+    assert 0.0 < allowance.share <= 0.9
+
+
+def test_a_program_that_tracing_slows_is_traced_in_parts_and_its_leak_is_found() -> None:
+    said = in_child("""
+MORE.append(bytearray(b"x") * 30_000_000)
+look()
+states = []
+for part in range(60):
+    leak(part * 1000)
+    states.append(tracemalloc.is_tracing())
+turns = sum(a != b for a, b in zip(states, states[1:]))
+seen = probe.stop()
+print(turns > 10, seen.traced_s < 0.5 * 60, tracemalloc.is_tracing())
+print(seen.leaks[0].owner, seen.leaks[0].growth_bytes > 30e6, len(seen.notes))
+""")
+    assert said.splitlines() == ["True True False", "__main__:KEPT (dict) True 2"]
 
 
 # --- Lines ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from random import Random
 from types import MethodType
@@ -119,7 +120,8 @@ def foreign_loops() -> list[str]:
     """Say which event loops exist that are not asyncio's own."""
     from asyncio import base_events, events
 
-    kinds = {type(each) for each in gc.get_objects()}
+    # In one call of C code: a tuple held here that another thread is building would break.
+    kinds = set(map(type, chain.from_iterable(map(gc.get_objects, range(3)))))
     return sorted(
         f"event loops of {kind.__module__} run callbacks in their own way and were not seen; "
         "use asyncio's own loop while profiling"

@@ -18,6 +18,7 @@ from perfwright.profiling.model import (
     AwaitStep,
     Frame,
     LoopBlock,
+    Resumed,
     TaskTimes,
 )
 
@@ -51,6 +52,11 @@ def summary(threads: Sequence[Records], *, notes: Sequence[str], cost_s: float) 
         sites=_sites(places),
         lag_max_s=max((thread.lag_max_s for thread in threads), default=0.0),
         sequences=_sequences(places),
+        resumed=tuple(
+            Resumed(function=function_of(place.code), count=place.resumed)
+            for place in places
+            if place.resumed
+        ),
         notes=tuple(notes),
         cost_s=cost_s + sum(thread.cost_s for thread in threads),
     )

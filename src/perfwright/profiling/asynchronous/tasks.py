@@ -83,6 +83,8 @@ class Place:
     """Calls that are suspended."""
     opened_s: float = 0.0
     open_s: float = 0.0
+    resumed: int = 0
+    """How often calls went on after they had been suspended."""
 
     def sequence(self, key: tuple[int, ...]) -> Sequence:
         """Return the calls that went through the awaits at these offsets."""
@@ -97,6 +99,7 @@ class Place:
         """Add what was seen elsewhere of the same function."""
         self.names.update(more.names)
         self.open_s += more.open_s
+        self.resumed += more.resumed
         for key, sequence in more.sequences.items():
             self.sequences.setdefault(key, Sequence()).add(sequence)
 
@@ -108,7 +111,7 @@ class Level:
     again for the next call at the same depth, as to make one costs 200 ns.
     """
 
-    __slots__ = ("awaits", "busy_s", "call", "offset", "place", "since_s")
+    __slots__ = ("awaits", "busy_s", "call", "entered", "offset", "place", "since_s")
 
     def __init__(self, place: Place) -> None:
         self.call: Callable[[], object] | None = None
@@ -116,6 +119,9 @@ class Level:
         self.offset = 0
         """Of the instruction at which it stands."""
         self.since_s = self.busy_s = 0.0
+        self.entered = 0
+        """Steps of the task when the call was suspended for the first time: it takes part in all
+        that follow, which costs nothing to count."""
         self.awaits: dict[int, Waits] | None = None
         """Those that are over, but for the first; None until then."""
 
@@ -182,14 +188,14 @@ class Times:
 class Track:
     """One task that is not done."""
 
-    __slots__ = ("depth", "levels", "suspended_s", "task", "times")
+    __slots__ = ("depth", "levels", "steps", "suspended_s", "task", "times")
 
     def __init__(self, task: weakref.ref[Any], times: Times, *, since_s: float) -> None:
         self.task = task
         self.times = times
         self.levels: list[Level] = []
         """Outermost first; those from `depth` on wait to serve again."""
-        self.depth = 0
+        self.depth = self.steps = 0
         self.suspended_s = since_s
         """When its last step ended."""
 
@@ -221,6 +227,7 @@ class Tasks:
         times = track.times
         took_s = ended_s - begun_s
         times.steps += 1
+        track.steps += 1
         times.on_loop_s += took_s
         if took_s > times.longest_step_s:  # noqa: PLR1730 - `max` costs 60 ns more
             times.longest_step_s = took_s
@@ -270,7 +277,9 @@ class Tasks:
             if frame is not None and frame.f_lasti == levels[same - 1].offset:
                 return False
         for index in range(same, track.depth):
-            levels[index].close(resumed_s, busy_s)
+            level = levels[index]
+            level.place.resumed += track.steps - level.entered
+            level.close(resumed_s, busy_s)
         track.depth = same
         busy_then_s = busy_s + suspended_s - resumed_s
         if standing is not None:
@@ -319,7 +328,7 @@ class Tasks:
                     levels.append(Level(place))
                 level = levels[track.depth]
                 level.call, level.place = weakref.ref(node), place
-                level.since_s, level.busy_s = at_s, busy_s
+                level.since_s, level.busy_s, level.entered = at_s, busy_s, track.steps
                 level.stand(frame.f_lasti, inner)
                 track.depth += 1
             node = inner

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import gc
+import math
 import sys
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CellType, FrameType, FunctionType, ModuleType
 from typing import Any
+
+from perfwright.profiling.memory.collector import settled_objects, settled_referrers
 
 LRU_CACHE = type(lru_cache(lambda: None))
 LOCAL = ", local "
@@ -19,17 +22,22 @@ _MOST_HOLDERS = 8
 _MOST_SEARCHES = 40
 
 
-def name_of(each: object) -> str:
+def name_of(each: object, *, until_s: float = math.inf) -> str:
     """Name an object by a short way from a module, class, function or frame to it.
 
     Costs up to 40 passes over all objects of the process. Empty if no way is found.
+
+    Args:
+        each: The object.
+        until_s: Of this thread's processor time: no further pass is made then.
     """
-    path = _Search().path(each, _MAX_LEVELS)
+    path = _Search(until_s).path(each, _MAX_LEVELS)
     return f"{path} ({type(each).__name__.strip('_')})" if path else ""
 
 
 class _Search:
-    def __init__(self) -> None:
+    def __init__(self, until_s: float) -> None:
+        self._until_s = until_s
         modules: list[tuple[str, object]] = list(sys.modules.items())
         self._modules = {id(vars(m)): n for n, m in modules if isinstance(m, ModuleType)}
         self._left = _MOST_SEARCHES
@@ -38,11 +46,11 @@ class _Search:
     def path(self, each: Any, levels: int) -> str:
         if type(each) is LRU_CACHE or isinstance(each, FunctionType | type):
             return f"{each.__module__}:{each.__qualname__}"
-        if not levels or not self._left:
+        if not levels or not self._left or time.thread_time() > self._until_s:
             return ""
         self._left -= 1
         seen = {id(self._seen), *map(id, self._seen)}
-        holders = [h for h in gc.get_referrers(each) if id(h) not in seen and not _is_ours(h)]
+        holders = [h for h in settled_referrers(each) if id(h) not in seen and not _is_ours(h)]
         self._seen += (each, holders)  # so that the search does not find itself
         for holder in holders:
             if id(holder) in self._modules:
@@ -82,13 +90,13 @@ def _step(holder: Any, each: object, /) -> tuple[Any, str]:
             names = [name for name, cell in zip(free, cells, strict=True) if cell is holder]
             return function, f", closing over {names[0]}" if names else ""
     if type(holder) is dict:
-        for owner in gc.get_referrers(holder):
+        for owner in settled_referrers(holder):
             if getattr(owner, "__dict__", None) is holder or (
                 isinstance(owner, type) and any(value is each for value in vars(owner).values())
             ):
                 return owner, _attribute(holder, each)
         return holder, "[...]"
-    if isinstance(holder, list | tuple | set | frozenset):
+    if isinstance(holder, list | set | frozenset):
         return holder, "[...]"
     return holder, _attribute(getattr(holder, "__dict__", {}), each)
 
@@ -99,11 +107,9 @@ def _attribute(attributes: Any, each: object, /) -> str:
 
 
 def _functions_of(cell: CellType) -> Iterator[FunctionType]:
-    for closure in gc.get_referrers(cell):
-        if type(closure) is tuple:
-            for function in gc.get_referrers(closure):
-                if isinstance(function, FunctionType) and function.__closure__ is closure:
-                    yield function
+    for each in settled_objects():
+        if isinstance(each, FunctionType) and any(cell is own for own in each.__closure__ or ()):
+            yield each
 
 
 def _is_ours(holder: object) -> bool:

@@ -8,31 +8,30 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perfwright.core.errors import ConfigError, ProfilerError
+from perfwright.profiling.memory.allowance import Allowance
 from perfwright.profiling.memory.history import History, kept_ratio
+from perfwright.profiling.memory.holders import Holders
 from perfwright.profiling.memory.interest import Interest
-from perfwright.profiling.memory.leaks import Suspect
-from perfwright.profiling.memory.lines import Lines
-from perfwright.profiling.memory.names import LOCAL
-from perfwright.profiling.memory.owners import owners
 from perfwright.profiling.memory.process import resident_bytes
-from perfwright.profiling.memory.series import Series
-from perfwright.profiling.memory.snapshot import Held, Place, Snapshot, grown, take
-from perfwright.profiling.model import Allocation, Leak, Memory
+from perfwright.profiling.memory.records import UNTRACED, notes_of, record
+from perfwright.profiling.memory.series import FIRST_PERIOD_S, FREE_S, LATER_PERIOD_S, Series
+from perfwright.profiling.memory.snapshot import Snapshot, take
+from perfwright.profiling.model import Memory
 from perfwright.profiling.watcher import Watcher
 
 if TYPE_CHECKING:
     from perfwright.core import Clock
 
 _running: set[MemoryProbe] = set()
-MAX_PLACES = 200
-"""Listed at the peak and at the end, largest first."""
-MIN_PEAK_RATIO = 0.7
-"""Of the peak; a snapshot of less says little about it."""
 MAX_LEAKS = 10
+MAX_OWN_BYTES = 5 * 1024 * 1024
+"""Of tracemalloc's own tables, about 60,000 blocks, before it rests: they tell where memory goes,
+and a snapshot of more would hold the program up."""
 MAX_FRAMES = 32
 
 
@@ -42,20 +41,24 @@ class MemoryProbe:
     It stands on tracemalloc, which makes code that allocates (every float is an allocation) about
     10 times slower with one frame for each block, and 30 to 60 times with four: worse for all times
     that are measured meanwhile than any other probe. So by default it only watches the size of the
-    process, and begins to trace when that has grown by 8 MiB: who keeps or copies much is found,
-    and a program that does neither is not slowed. It stops again when there was neither a new peak
-    nor steady growth for a while, and goes on when the process has grown by as much once more
-    (twice that the next time, and so on, as it then finds less and less). If tracemalloc runs
-    already, that one is used from the start, and left running.
+    process, and begins to trace when that has grown by 4 MiB: who keeps or copies much is found,
+    and a program that does neither is not slowed. It traces for 0.15 s, and then for a part of the
+    time, so that the run as a whole takes at most half as long again. It stops when there was
+    neither a new peak nor steady growth for a while, and goes on when the process has grown by as
+    much once more (twice that the next time, and so on, as it then finds less and less). If
+    tracemalloc runs already, that one is used from the start, and left running.
 
     Args:
-        after_bytes: Growth of the process beyond which tracing begins; 0 begins at once and goes on
-            to the end, as on a system that does not tell the size of a process (not Linux).
+        after_bytes: Growth of the process beyond which tracing begins: at once on a system that
+            does not tell the size of a process (not Linux). 0 begins at once and goes on to the
+            end, however slow that is.
         frames: Callers kept for each block, 1 to 32, the line itself included.
         interval_s: Between two looks at how much is held, in seconds.
-        max_cost_ratio: Bound of the time that snapshots may take, 0 to 1 of the run; without the
-            two for each quiet time, which tell whether to pause.
+        max_cost_ratio: Bound of the time that snapshots may take, 0 to 1 of the traced time.
         watch: Look from an own thread; else call `look` from something that wakes up already.
+        done: Tells how much the program has done so far, in any unit, such as calls; by that it is
+            measured how much tracing slows it. Without it, a factor of 10 is taken.
+        on_trace: Called with True after tracing begins, with False before it ends.
         clock: For tests; the machine's by default.
 
     Raises:
@@ -65,11 +68,13 @@ class MemoryProbe:
     def __init__(
         self,
         *,
-        after_bytes: int = 8 * 1024 * 1024,
+        after_bytes: int = 4 * 1024 * 1024,
         frames: int = 1,
         interval_s: float = 0.01,
         max_cost_ratio: float = 0.2,
         watch: bool = True,
+        done: Callable[[], float] | None = None,
+        on_trace: Callable[[bool], object] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not 1 <= frames <= MAX_FRAMES:
@@ -84,15 +89,17 @@ class MemoryProbe:
         self._max_cost_ratio = max_cost_ratio
         self._now: Callable[[], float] = time.perf_counter if clock is None else clock.now
         self._watcher = Watcher(self.look, interval_s=interval_s, name="perfwright-memory")
-        self._watch = watch
+        self._watch, self._done, self._on_trace = watch, done, on_trace
         self._lock = threading.Lock()
-        self._running = self._is_mine = self._is_late = False
+        self._running = self._is_mine = self._is_late = self._is_resting = False
         self._series: Series | None = None
         self._interest: Interest | None = None
         self._history = History()
-        self._held_by: dict[Place, str] = {}
-        self._start_bytes = self._peak_bytes = self._low_bytes = 0
-        self._paused_bytes = self._paused_blocks = 0
+        self._allowance: Allowance | None = None
+        self._holders = Holders(began_s=0.0)
+        self._start_bytes = self._most_bytes = self._peak_bytes = self._low_bytes = 0
+        self._start_blocks = self._paused_bytes = self._paused_blocks = self._pauses = 0
+        self._looked_s = self._turned_s = self._turned_done = 0.0
 
     @property
     def running(self) -> bool:
@@ -108,12 +115,16 @@ class MemoryProbe:
         if self._running:
             raise ProfilerError(problem="this MemoryProbe runs already", remedy="stop it first")
         self._running, self._series, self._history = True, None, History()
-        self._is_mine = self._is_late = False
-        self._held_by = {}
-        self._start_bytes = self._peak_bytes = self._low_bytes = resident_bytes()
-        if tracemalloc.is_tracing() or not self._after_bytes or not self._start_bytes:
+        self._is_mine = self._is_late = self._is_resting = False
+        self._interest, self._pauses = None, 0
+        self._start_bytes = self._most_bytes = self._low_bytes = resident_bytes()
+        self._start_blocks = sys.getallocatedblocks()
+        is_bounded = self._after_bytes and not tracemalloc.is_tracing()
+        self._allowance = Allowance() if is_bounded else None
+        self._looked_s = self._turned_s = self._now()
+        self._holders = Holders(began_s=self._looked_s)
+        if not (is_bounded and self._start_bytes):
             self._trace()
-            self._start_bytes = self._peak_bytes = tracemalloc.get_traced_memory()[0]
         _running.add(self)
         if self._watch:
             self._watcher.start()
@@ -123,6 +134,7 @@ class MemoryProbe:
         with self._lock:
             if not self._running:
                 return
+            self._pass_time()
             if self._series is None:
                 self._look_from_afar()
             else:
@@ -144,54 +156,95 @@ class MemoryProbe:
 
     # --- Tracing ----------------------------------------------------------------------------------
 
+    def _pass_time(self) -> None:
+        now_s = self._now()
+        self._most_bytes = max(self._most_bytes, resident_bytes())
+        if self._allowance is not None:
+            self._allowance.pass_time(now_s - self._looked_s, traced=self._series is not None)
+        self._looked_s = now_s
+
     def _look_from_afar(self) -> None:
-        """Begin to trace if the process has grown."""
+        """Begin to trace if the process has grown, or go on after a rest."""
         resident = resident_bytes()
-        self._peak_bytes = max(self._peak_bytes, resident)
-        stretches = self._history.stretches
-        if stretches:
+        if self._pauses:
             # What has been freed may be filled again by what leaks.
             self._low_bytes = min(self._low_bytes, resident)
-        if resident > self._low_bytes + self._after_bytes * 2 ** max(0, stretches - 1):
-            self._is_late = True
+        if self._allowance is not None and not self._allowance.is_enough:
+            return
+        grown_bytes = self._after_bytes * 2 ** max(0, self._pauses - 1)
+        if self._is_resting or resident > self._low_bytes + grown_bytes:
+            self._is_late = self._is_late or not self._is_resting
             self._resume()
 
     def _resume(self) -> None:
-        """Trace until there is nothing new, as the tracing of others never is."""
-        history = self._history
-        if history.stretches:
+        """Trace, until there is nothing new or it has taken its share of the time."""
+        if self._history.stretches:
             self._pass_pause()
+        self._is_resting = False
         self._trace()
-        self._peak_bytes = 0
-        if self._is_mine:
-            self._interest = Interest(
-                self._now(), before_s=history.traced_s, patience=2**history.stretches
-            )
+        if self._is_mine and self._interest is None:
+            self._interest = Interest(self._watched_s(), patience=2**self._pauses)
 
     def _trace(self) -> None:
         """Begin to trace; or use the tracing of others."""
-        self._interest = None
+        self._turn(was_traced=False)
         if not tracemalloc.is_tracing():
             tracemalloc.start(self._frames)
             self._is_mine = True
-        self._series = Series(take(self._now()), max_cost_ratio=self._max_cost_ratio)
+        self._peak_bytes = 0
+        is_first = not self._history.stretches
+        self._series = Series(
+            take(self._now()),
+            max_cost_ratio=self._max_cost_ratio,
+            period_s=FIRST_PERIOD_S if is_first else LATER_PERIOD_S,
+            free_s=FREE_S if is_first else 0.0,
+        )
+        if self._is_mine and self._on_trace is not None:
+            self._on_trace(True)
+
+    def _turn(self, *, was_traced: bool) -> None:
+        """Measure how much was done in the stretch with or without tracing that ends."""
+        now_s = self._now()
+        done = self._done() if self._done is not None else 0.0
+        if self._allowance is not None and self._done is not None:
+            self._allowance.measured(
+                now_s - self._turned_s, done=done - self._turned_done, traced=was_traced
+            )
+        self._turned_s, self._turned_done = now_s, done
+
+    def _watched_s(self) -> float:
+        """Return how long was traced in all, which is the time of `Interest`."""
+        began_s = self._series.first.at_s if self._series is not None else self._now()
+        return self._history.traced_s + self._now() - began_s
 
     def _look_closer(self, series: Series) -> None:
         """Take a snapshot if that is worth its time, and nothing else has stopped the tracing."""
         if not tracemalloc.is_tracing():
             return
-        now_s, interest = self._now(), self._interest
+        interest, at_s = self._interest, self._watched_s()
+        before_bytes = self._history.held.total_bytes
         held_bytes, _ = tracemalloc.get_traced_memory()
-        if series.is_due(held_bytes, now_s=now_s):
+        allowance = self._allowance if self._is_mine else None
+        is_full = tracemalloc.get_tracemalloc_memory() > MAX_OWN_BYTES
+        if allowance is not None and (is_full or allowance.is_spent):
             self._snap(series)
-        elif interest is not None and (due := interest.due(self._traced_peak(), now_s=now_s)):
+            self._is_resting = True
+            self._pause(series)
+        elif series.is_due(held_bytes, now_s=self._now()):
             self._snap(series)
+        elif interest is not None and (
+            due := interest.due(before_bytes + self._traced_peak(), now_s=at_s)
+        ):
+            self._snap(series)
+            total_bytes = before_bytes + series.latest.total_bytes
             if due == "mark":
-                interest.mark(series.latest)
-            elif interest.is_over(series.latest):
+                interest.mark(total_bytes, now_s=at_s)
+            elif interest.is_over(total_bytes):
+                self._interest = None
+                self._pauses += 1
                 self._pause(series)
             else:
-                interest.renew(self._now())
+                interest.renew(self._watched_s())
 
     def _snap(self, series: Series) -> None:
         before_s = time.thread_time()  # on a busy machine, not all time that passes is its cost
@@ -214,116 +267,72 @@ class MemoryProbe:
         series.end(series.latest)
         self._history.add(series, peak_bytes=self._peak_bytes)
         again = [each.place for each in self._history.suspects_at_pause()[:MAX_LEAKS]]
-        if again:
-            self._held_by |= owners(again)
-        tracemalloc.stop()
-        self._is_mine, self._series, self._interest = False, None, None
+        self._holders.ask(again, now_s=self._now())
+        self._untrace()
+        self._pass_time()  # snapshots are part of what tracing costs
+        if self._allowance is not None:
+            self._allowance.exhaust()
+        self._series = None
         self._paused_bytes = self._low_bytes = resident_bytes()
         self._paused_blocks = sys.getallocatedblocks()
 
+    def _untrace(self) -> None:
+        if self._on_trace is not None:
+            self._on_trace(False)
+        tracemalloc.stop()
+        self._is_mine = False
+        self._turn(was_traced=True)
+
     def _pass_pause(self) -> None:
-        """Judge by the size of the process what of the memory held was freed unseen."""
-        history = self._history
+        """Judge by the size of the process what was freed unseen, or kept as before."""
+        history, resident = self._history, resident_bytes()
         ratio = kept_ratio(
             history.held,
-            freed_bytes=self._paused_bytes - min(self._low_bytes, resident_bytes()),
+            freed_bytes=self._paused_bytes - min(self._low_bytes, resident),
             freed_blocks=self._paused_blocks - sys.getallocatedblocks(),
         )
-        history.pass_to(self._now(), kept_ratio=ratio)
+        history.pass_to(
+            self._now(),
+            kept_ratio=ratio,
+            grew_bytes=resident - self._paused_bytes if self._is_resting else 0,
+            speed=self._allowance.slowdown if self._allowance is not None else 1.0,
+        )
+        self._bound()
+
+    def _bound(self) -> None:
+        if self._allowance is not None:  # else nothing was missed
+            self._history.bound(blocks=sys.getallocatedblocks() - self._start_blocks)
 
     def _result(self) -> Memory:
+        self._pass_time()
         series, history = self._series, self._history
         if series is None and not history.stretches:
-            return self._untraced()
-        if series is not None:
-            self._look_closer(series)
-            series = self._series  # that look may have been the last
+            return self._completed(UNTRACED)
         gc.collect()  # what it frees is no leak
-        is_paused, is_tracing = series is None, tracemalloc.is_tracing()
+        is_tracing = tracemalloc.is_tracing()
         if series is None:
             self._pass_pause()
         else:
             if is_tracing:
                 series.end(self._take())
             history.add(series, peak_bytes=self._peak_bytes)
+            self._bound()
         leaks = history.suspects(series)[:MAX_LEAKS]
-        if not is_paused:
-            self._held_by |= owners(leak.place for leak in leaks)
+        if series is not None:
+            self._holders.ask([each.place for each in leaks])
         if self._is_mine:
-            tracemalloc.stop()
-        notes = [*_notes(history, late=self._is_late, paused=is_paused)]
-        if not is_paused and not is_tracing:
+            self._untrace()
+        notes = [*notes_of(history, late=self._is_late, paused=series is None)]
+        if series is not None and not is_tracing:
             notes.append("tracemalloc was stopped by something else; what came later is not known")
-        lines = Lines()
-        return Memory(
-            start_bytes=history.first.total_bytes,
-            end_bytes=history.held.total_bytes,
-            peak_bytes=history.peak_bytes,
-            growth=_allocations(grown(history.held, since=history.first), lines),
-            at_peak=_allocations(grown(history.peak, since=history.first), lines),
-            leaks=tuple(
-                _leak(each, self._held_by.get(each.place, ""), lines=lines) for each in leaks
-            ),
-            at_peak_bytes=history.peak.total_bytes,
-            traced_s=history.traced_s,
-            cost_s=history.cost_s,
-            notes=tuple(notes),
-        )
+        return self._completed(record(history, leaks, names=self._holders.names, notes=notes))
 
-    def _untraced(self) -> Memory:
-        resident = resident_bytes()
-        return Memory(
-            start_bytes=self._start_bytes,
-            end_bytes=resident,
-            peak_bytes=max(resident, self._peak_bytes),
-            notes=("allocations were not traced: the process grew by too little",),
-        )
-
-
-def _allocations(places: Mapping[Place, Held], lines: Lines) -> tuple[Allocation, ...]:
-    largest = sorted(places.items(), key=lambda item: -item[1].size_bytes)[:MAX_PLACES]
-    return tuple(
-        Allocation(
-            frame=lines.frame(*place[0]),
-            size_bytes=held.size_bytes,
-            count=held.count,
-            callers=tuple(lines.frame(*each) for each in place[1:]),
-        )
-        for place, held in largest
-    )
-
-
-def _leak(suspect: Suspect, owner: str, *, lines: Lines) -> Leak:
-    # A variable of a running function grows too while a result is being built.
-    is_kept = bool(owner) and LOCAL not in owner
-    return Leak(
-        frame=lines.frame(*suspect.place[0]),
-        growth_bytes=suspect.growth_bytes,
-        slope_bytes_per_s=suspect.slope_bytes_per_s,
-        owner=owner,
-        confidence=suspect.confidence * (1.0 if is_kept else 0.5),
-        callers=tuple(lines.frame(*each) for each in suspect.place[1:]),
-    )
-
-
-def _notes(history: History, *, late: bool, paused: bool) -> Iterator[str]:
-    if late:
-        yield "allocations before the process began to grow were not traced"
-    pauses = history.stretches - (not paused)
-    if pauses:
-        yield (
-            f"tracing was paused {pauses} times ({history.traced_s:.1f} s were traced), as it "
-            "slows the program and neither a new peak nor steady growth was seen for a while: "
-            "what was allocated meanwhile is not known, and of what was freed only the sum"
-        )
-    peak_bytes, at_peak_bytes = history.peak_bytes, history.peak.total_bytes
-    if at_peak_bytes < MIN_PEAK_RATIO * peak_bytes:
-        why = (
-            "snapshots had taken their share of the time" if history.skipped else "it was too short"
-        )
-        yield (
-            f"what was held at the peak of {peak_bytes / 2**20:.0f} MB is not known, as {why}; "
-            f"`at_peak` is of {at_peak_bytes / 2**20:.0f} MB"
+    def _completed(self, seen: Memory) -> Memory:
+        return replace(
+            seen,
+            process_start_bytes=self._start_bytes,
+            process_peak_bytes=self._most_bytes,
+            slowdown=self._allowance.slowdown if self._allowance and seen.traced_s else 0.0,
         )
 
 

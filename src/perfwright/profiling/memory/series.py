@@ -9,9 +9,11 @@ from perfwright.profiling.memory.snapshot import Snapshot
 MAX_KEPT = 12
 """Snapshots over the run, from which growth is judged."""
 FIRST_PERIOD_S = 0.1
+LATER_PERIOD_S = 0.5
+"""In later stretches of tracing, each of which ends with a snapshot."""
 MAX_SPREAD = 1.5
 """Longest distance to the next snapshot, in times of all that has passed before."""
-FREE_S = 0.25
+FREE_S = 0.1
 """Time that looking at peaks may take in any case: a short run has a peak too."""
 PEAK_STEP = 1.1
 """A new peak is looked at when so much higher than the last one looked at."""
@@ -31,6 +33,7 @@ class Series:
     peak: Snapshot = field(init=False)
     latest: Snapshot = field(init=False)
     period_s: float = FIRST_PERIOD_S
+    free_s: float = FREE_S
     cost_s: float = 0.0
     skipped: int = 0
     """Higher peaks that were not looked at because of the cost."""
@@ -71,7 +74,7 @@ class Series:
     def _is_worthy_peak(self, held_bytes: int, *, now_s: float) -> bool:
         if held_bytes <= self.peak.total_bytes * PEAK_STEP + PEAK_STEP_BYTES:
             return False
-        allowed_s = FREE_S + self.max_cost_ratio / 2 * (now_s - self.first.at_s)
+        allowed_s = self.free_s + self.max_cost_ratio / 2 * (now_s - self.first.at_s)
         if self._peaks_cost_s + self._last_cost_s > allowed_s:
             self.skipped += 1
             return False

@@ -10,10 +10,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from perfwright.profiling._operations import no_collections
+
 Place = tuple[tuple[str, int], ...]
 """File and line where something was allocated, then its callers, nearest first."""
 
-MAX_COUNTED = 60_000
+MAX_COUNTED = 20_000
 """Blocks that one snapshot looks at one by one, roughly."""
 
 _OWN = str(Path(__file__).parents[1])
@@ -45,6 +47,11 @@ def take(at_s: float) -> Snapshot:
     makes is an allocation, hence traced). So of very many blocks only the largest are all added
     up, and of the others an even part, which stands for the rest.
     """
+    with no_collections():  # none of the many tuples made here is garbage
+        return _taken(at_s)
+
+
+def _taken(at_s: float) -> Snapshot:
     raw = tracemalloc.take_snapshot().traces._traces  # type: ignore[attr-defined]
     if len(raw) <= MAX_COUNTED:
         return Snapshot(at_s, *_added_up([(raw, 1)]))
