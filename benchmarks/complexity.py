@@ -382,6 +382,72 @@ def bisect_each(items: list[int]) -> int:
     return sum(bisect.bisect(ordered, item) for item in items)
 
 
+# --- Operations in C, next to a large constant, and waiting ---------------------------------------
+
+
+def sort_and_pass(items: list[int]) -> int:
+    total = 0
+    for item in sorted(items):
+        total += item
+    return total
+
+
+def sort_by_key(items: list[int]) -> list[int]:
+    return sorted(items, key=lambda item: -item)
+
+
+def sort_sorted(items: list[int]) -> list[int]:
+    return sorted(range(len(items)))
+
+
+def heap_sort(items: list[int]) -> list[int]:
+    heap: list[int] = []
+    for item in items:
+        heapq.heappush(heap, item)
+    return [heapq.heappop(heap) for _ in range(len(heap))]
+
+
+def heapify_once(items: list[int]) -> list[int]:
+    heapq.heapify(items)
+    return items[:3]
+
+
+def insert_in_order(items: list[int]) -> list[int]:
+    kept: list[int] = []
+    for item in items:
+        bisect.insort(kept, item)
+    return kept
+
+
+def sort_words(items: list[str]) -> str:
+    return max(sorted(items), key=len)
+
+
+def set_up_and_pass(items: list[int]) -> int:
+    total = sum(number for number in range(20_000))
+    for item in items:
+        total += item
+    return total
+
+
+def set_up_and_pairs(items: list[int]) -> int:
+    total = sum(number for number in range(20_000))
+    return total + sum(a < b for a in items for b in items)
+
+
+def wait_for_each(items: list[int]) -> None:
+    time.sleep(len(items) * 2e-5)
+
+
+def wait_for_pairs(items: list[int]) -> None:
+    time.sleep(len(items) ** 2 * 2e-7)
+
+
+def wait_once(items: list[int]) -> int:
+    time.sleep(0.005)
+    return len(items)
+
+
 CASES = (
     Case(first, "O(1)"),
     Case(dict_lookup, "O(1)", make_input=lambda n: {key: key for key in range(n)}),
@@ -427,6 +493,19 @@ CASES = (
     Case(matrix_product, "O(n^3)", TINY, matrix),
     Case(shortest_paths, "O(n^3)", TINY, matrix),
     Case(triples, "O(n^3)", (10, 30, 100, 300), lambda n: [number + 31 for number in range(n)]),
+    Case(sort_and_pass, "O(n log n)", LARGE),
+    Case(sort_by_key, "O(n log n)"),
+    Case(sort_sorted, "O(n)", LARGE),
+    Case(heap_sort, "O(n log n)"),
+    Case(heapify_once, "O(n)"),
+    Case(insert_in_order, "O(n log n)"),
+    Case(sort_words, "O(n log n)", LARGE, words),
+    Case(set_up_and_pass, "O(n)"),
+    Case(set_up_and_pass, "O(n)", (10, 30, 100, 300)),
+    Case(set_up_and_pairs, "O(n^2)", TINY),
+    Case(wait_for_each, "O(n)", SMALL),
+    Case(wait_for_pairs, "O(n^2)", TINY),
+    Case(wait_once, "O(1)", SMALL),
     Case(fibonacci, "O(2^n)", FEW, int),
     Case(subset_sums, "O(2^n)", FEW),
     Case(hanoi, "O(2^n)", FEW, int),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -110,3 +111,39 @@ def test_objects_that_follow_each_other_at_one_address_are_told_apart() -> None:
 
 class Thing:
     pass
+
+
+def test_a_parser_of_the_standard_library_is_looked_at_by_its_text_alone() -> None:
+    probe = ArgumentProbe()
+
+    def hook(found: dict[str, object]) -> object:
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code.co_name != "loads":
+            frame = frame.f_back
+        assert frame is not None
+        look(probe, frame)
+        return found
+
+    for text in ('{"a": 1}', '{"a": 2}', '{"a": 1}'):
+        json.loads(text, object_hook=hook)
+    assert (seen(probe, json.loads).looks, seen(probe, json.loads).distinct) == (3, 2)
+
+
+def test_equal_options_are_equal_though_each_call_has_a_dictionary_of_its_own() -> None:
+    probe = ArgumentProbe()
+
+    def quote(**options: object) -> None:
+        look(probe, sys._getframe())
+
+    for zone in ("a", "b", "a"):
+        quote(zone=zone)
+    assert seen(probe, quote).distinct == 2
+
+
+def test_a_project_may_have_our_name_in_its_path() -> None:
+    probe = ArgumentProbe()
+    text = "def price(probe, zone):\n    look(probe, _getframe())"
+    names = {"look": look, "_getframe": sys._getframe}
+    exec(compile(text, "/x/perfwright/a.py", "exec"), names)
+    names["price"](probe, "a")  # type: ignore[operator]
+    assert "/x/perfwright/a.py" in {a.function.file for a in probe.result()}

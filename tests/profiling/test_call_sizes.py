@@ -1,6 +1,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,23 @@ def test_the_decorated_function_keeps_its_name() -> None:
         return len(items)
 
     assert (named.__name__, named.__doc__, named([1])) == ("named", "Say so.", 1)
+
+
+@pytest.mark.parametrize("given", [dict, 5])
+def test_what_is_no_function_is_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match="is no function"):
+        observe_sizes(given)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "3", None])
+def test_limits_are_whole_numbers(value: Any) -> None:
+    with pytest.raises(ConfigError, match="per_magnitude"):
+        CallSizes(per_magnitude=value)
+    with pytest.raises(ConfigError, match="max_functions"):
+        CallSizes(max_functions=value)
+
+
+@pytest.mark.parametrize("what", [type("Some", (), {}), 5])
+def test_only_functions_are_observed(what: Any) -> None:
+    with pytest.raises(TypeError, match="no function"):
+        observe_sizes(what)

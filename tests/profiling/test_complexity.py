@@ -1,6 +1,8 @@
 """Counts decide nearly everything here, so that a busy machine changes nothing."""
 
 import asyncio
+import bisect
+import heapq
 import math
 import random
 import sys
@@ -16,9 +18,15 @@ from hypothesis import strategies as st
 
 from perfwright.core import ConfigError
 from perfwright.core.errors import ProfilerError
+from perfwright.profiling._comparisons import Comparisons, count_comparisons
 from perfwright.profiling._growth import Growth, fit, slope
+from perfwright.profiling._judgement import Measured, judged
 from perfwright.profiling._operations import TooMany, c_calls, count_operations
-from perfwright.profiling.complexity import complexity_of_observations, estimate_complexity
+from perfwright.profiling.complexity import (
+    complexity_of_observations,
+    estimate_complexity,
+    shuffled,
+)
 
 SIZES = (20, 40, 80, 160)
 
@@ -111,7 +119,7 @@ def test_functions_of_a_number_are_named(
     assert estimate_complexity(function, sizes, make_input=int).growth == growth
 
 
-def test_a_search_in_c_code_shows_by_its_time() -> None:
+def test_a_search_in_c_code_shows_by_its_comparisons() -> None:
     def unique(items: list[int]) -> list[int]:
         seen: list[int] = []
         for item in items:
@@ -120,6 +128,21 @@ def test_a_search_in_c_code_shows_by_its_time() -> None:
         return seen
 
     found = estimate_complexity(unique, (100, 300, 900, 2700))
+    assert found.growth is Growth.QUADRATIC
+    assert "C code" in found.reason
+
+
+def test_a_search_in_c_code_shows_by_its_time() -> None:
+    def unique(rows: list[tuple[int]]) -> list[tuple[int]]:
+        seen: list[tuple[int]] = []
+        for row in rows:
+            if row not in seen:
+                seen.append(row)
+        return seen
+
+    found = estimate_complexity(
+        unique, (100, 300, 900, 2700), make_input=lambda n: [(each,) for each in shuffled(n)]
+    )
     assert found.growth is Growth.QUADRATIC
     assert "C code" in found.reason
 
@@ -322,3 +345,150 @@ def test_two_points_bound_no_slope() -> None:
     found = slope([(1.0, 1.0), (10.0, 100.0)])
     assert found.exponent == pytest.approx(2.0)
     assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+# --- What C code does with the elements -----------------------------------------------------------
+
+
+def sort_and_pass(items: list[int]) -> int:
+    total = 0
+    for item in sorted(items):
+        total += item
+    return total
+
+
+def heap_sort(items: list[int]) -> list[int]:
+    heapq.heapify(items)
+    return [heapq.heappop(items) for _ in range(len(items))]
+
+
+def sort_backwards(items: list[int]) -> list[int]:
+    return sorted(items, key=lambda item: -item)
+
+
+def insert_in_order(items: list[int]) -> list[int]:
+    kept: list[int] = []
+    for item in items:
+        bisect.insort(kept, item)
+    return kept
+
+
+@pytest.mark.parametrize(
+    "sort", [sorted, sort_and_pass, heap_sort, sort_backwards, insert_in_order]
+)
+def test_comparisons_in_c_code_are_counted(sort: Callable[[list[int]], object]) -> None:
+    found = estimate_complexity(sort, (100, 300, 1000, 3000))
+    assert found.growth is Growth.LINEARITHMIC
+    assert found.basis == "operations"
+
+
+def test_a_sort_of_what_is_sorted_is_a_line() -> None:
+    found = estimate_complexity(sorted, (100, 300, 1000, 3000), make_input=lambda n: list(range(n)))
+    assert found.growth is Growth.LINEAR
+
+
+def test_texts_are_compared_too() -> None:
+    found = estimate_complexity(
+        sorted, (100, 300, 1000, 3000), make_input=lambda n: [str(each) for each in shuffled(n)]
+    )
+    assert found.growth is Growth.LINEARITHMIC
+
+
+def test_a_sort_of_what_cannot_be_counted_leaves_doubt() -> None:
+    def rank(rows: list[tuple[int]]) -> list[int]:
+        return [row[0] for row in sorted(rows)]
+
+    found = estimate_complexity(
+        rank, (100, 300, 1000, 3000), make_input=lambda n: [(each,) for each in shuffled(n)]
+    )
+    assert found.growth is Growth.LINEARITHMIC or found.confidence <= 0.5
+
+
+def test_a_function_may_refuse_such_elements() -> None:
+    def strict(items: list[Any]) -> int:
+        return sum(type(item) is int or item.missing for item in items)
+
+    assert estimate_complexity(strict, SIZES).growth is Growth.LINEAR
+
+
+@given(st.lists(st.integers() | st.floats(allow_nan=False) | st.text()))
+def test_elements_that_count_are_what_they_were(items: list[Any]) -> None:
+    watched = Comparisons(limit=10**6).watched(items)
+    assert watched == (items or None)
+
+
+@pytest.mark.parametrize("given_", [5, "text", {"a": 1}, [True], [(1,)], [], None])
+def test_other_inputs_are_left_alone(given_: object) -> None:
+    assert count_comparisons(lambda _: None, given_, limit=10) is None
+
+
+def test_too_many_comparisons_are_given_up() -> None:
+    assert count_comparisons(sorted, [3, 1, 2], limit=1) is None
+
+
+# --- Constants that dominate, and waiting ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sizes", [(10, 30, 100, 300), (100, 200, 400, 800), (100, 10**3, 10**4, 10**5)]
+)
+def test_a_line_upon_a_large_constant_is_a_line(sizes: tuple[int, ...]) -> None:
+    def prepared(items: list[int]) -> int:
+        return sum(1 for _ in range(20_000)) + line(items)
+
+    found = estimate_complexity(prepared, sizes)
+    assert found.growth is Growth.LINEAR
+    assert found.interval == pytest.approx((1.0, 1.0), abs=0.05)
+
+
+def test_a_square_upon_a_large_constant_is_a_square() -> None:
+    def prepared(items: list[int]) -> int:
+        return sum(1 for _ in range(20_000)) + square(items)
+
+    assert estimate_complexity(prepared, (8, 16, 32, 64)).growth is Growth.QUADRATIC
+
+
+def test_a_little_noise_upon_a_constant_is_no_growth() -> None:
+    rng = random.Random(1)
+
+    def noisy(_: list[int]) -> int:
+        return sum(1 for _ in range(1000 + rng.randrange(4)))
+
+    assert estimate_complexity(noisy, (10, 30, 100, 300)).growth is Growth.CONSTANT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how often a thread slept")
+@pytest.mark.parametrize(("power", "growth"), [(0, Growth.CONSTANT), (1, Growth.LINEAR)])
+def test_waiting_is_judged_by_the_time_that_passes(power: int, growth: Growth) -> None:
+    pause = threading.Event()
+
+    def wait(items: list[int]) -> None:
+        pause.wait(0.001 * (len(items) / 5) ** power)
+
+    found = estimate_complexity(wait, (5, 15, 50, 150))
+    assert found.growth is growth
+    assert "waits" in found.reason
+
+
+@pytest.mark.parametrize(
+    "sizes", [5, "abcd", (1, 2, 3, math.nan), (1, 2, 3, "4"), (1, 2, 3, True), None]
+)
+def test_sizes_that_are_none_are_refused(sizes: Any) -> None:
+    with pytest.raises(ConfigError, match="sizes"):
+        estimate_complexity(line, sizes)
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, 0, -1, "1", None])
+def test_a_time_that_is_none_is_refused(seconds: Any) -> None:
+    with pytest.raises(ConfigError, match="max_seconds"):
+        estimate_complexity(line, SIZES, max_seconds=seconds)
+
+
+def test_operations_that_grow_dearer_by_little_leave_doubt() -> None:
+    sizes, each_s = (10**3, 10**4, 10**5, 10**6), (1e-8, 2e-8, 4e-8, 6e-8)
+    rows = zip(sizes, each_s, strict=True)
+    measured = tuple(Measured(size=n, operations=n, seconds=n * cost) for n, cost in rows)
+    found = judged(measured, sorts=lambda: False)
+    assert found.growth is Growth.LINEAR
+    assert found.confidence <= 0.5
+    assert "6 times as long" in found.reason

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import cProfile
+import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perfwright.core.errors import ProfilerError
-from perfwright.profiling.counting import CallCounter
-from perfwright.profiling.model import Call
+from perfwright.profiling.counting import CallCounter, started_calls
+from perfwright.profiling.model import Call, Function
 
 BEFORE_312 = sys.version_info < (3, 12)
 
@@ -172,3 +175,80 @@ def test_a_second_run_starts_from_nothing() -> None:
         leaf(1)
         calls = counter.stop()
         assert sum(c.count for c in calls if c.callee.name == "leaf") == 1
+
+
+def test_calls_are_counted_so_far_while_counting_goes_on() -> None:
+    counter = CallCounter()
+    counter.start()
+    before = counter.total()
+    trunk(500)
+    after = counter.total()
+    counter.stop()
+    assert 1000 <= after - before < 3000
+
+
+@pytest.mark.skipif(not BEFORE_312, reason="since 3.12 any thread can stop it")
+def test_a_stop_in_another_thread_is_refused_and_counting_goes_on() -> None:
+    counter, failures = CallCounter(), list[ProfilerError]()
+    counter.start()
+
+    def stop() -> None:
+        with pytest.raises(ProfilerError, match="stop where it was started") as caught:
+            counter.stop()
+        failures.append(caught.value)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    thread.join(10)
+    leaf(1)
+    calls = counter.stop()
+    assert (len(failures), sys.getprofile()) == (1, None)
+    assert any(call.callee.name == "leaf" for call in calls)
+
+
+def test_what_was_started_in_a_thread_that_has_ended_stops_in_any() -> None:
+    counter = CallCounter()
+
+    def count() -> None:
+        counter.start()
+        leaf(1)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    thread.join(10)
+    assert any(call.callee.name == "leaf" for call in counter.stop())
+    assert threading.getprofile() is None
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # since 3.12
+def test_a_forked_child_is_not_counted() -> None:
+    counter = CallCounter()
+    counter.start()
+    try:
+        pid = os.fork()
+        if not pid:
+            free = (sys.getprofile(), threading.getprofile(), counter.running)
+            os._exit(0 if free == (None, None, False) else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert counter.running
+    finally:
+        counter.stop()
+
+
+def test_generators_are_marked_as_what_yields() -> None:
+    calls = counted(lambda: trunk(5))
+    assert {c.callee.name.split(".")[-1] for c in calls if c.yields} == {"<genexpr>"}
+
+
+PAGE, MAIN = Function("/app/a.py", 1, "page"), Function("/app/a.py", 9, "main")
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=5), st.integers(0, 6000))
+def test_resumptions_are_taken_out_of_all_callers_together(counts: list[int], resumed: int) -> None:
+    calls = [
+        Call(caller=MAIN, callee=PAGE, count=count, self_s=0.0, cumulative_s=0.0)
+        for count in counts
+    ]
+    found = started_calls(calls, {PAGE: resumed})
+    assert sum(call.count for call in found) == max(1, sum(counts) - resumed)
+    assert all(0 <= now.count <= was.count for now, was in zip(found, calls, strict=True))

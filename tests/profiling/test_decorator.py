@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import io
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +16,7 @@ import pytest
 
 from perfwright.core import ConfigError
 from perfwright.profiling import profile
+from perfwright.profiling.decorator import to_standard_error
 
 
 def work() -> int:
@@ -93,11 +98,85 @@ def test_what_yields_is_refused() -> None:
         profile(numbers)
 
 
+@pytest.mark.parametrize("given", [5, "work", dict])
+def test_what_is_no_function_is_refused(given: Any) -> None:
+    with pytest.raises(ConfigError, match="no function"):
+        profile(report=None)(given)
+
+
+def test_a_report_that_fails_touches_neither_result_nor_exception(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def boom(text: str) -> None:
+        raise RuntimeError(f"cannot deliver {len(text)} characters")
+
+    def fail() -> None:
+        raise KeyError("x")
+
+    assert profile(enable_memory=False, report=boom)(work)() == work()
+    with pytest.raises(KeyError, match="x"):
+        profile(enable_memory=False, report=boom)(fail)()
+    assert caplog.text.count("RuntimeError: cannot deliver") == 2
+
+
+def test_a_program_without_a_console_gets_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert profile(enable_memory=False)(work)() == work()
+
+
+def test_a_console_that_is_closed_costs_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    assert profile(enable_memory=False)(work)() == work()
+
+
+def test_a_report_that_fails_beside_a_closed_console_costs_no_result() -> None:
+    script = """
+import sys
+from perfwright.profiling import profile
+@profile(enable_memory=False, report=lambda text: 1 / 0)
+def work():
+    return 5
+sys.stderr.close()
+print(work())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, text=True, timeout=50
+    )
+    assert (ended.returncode, ended.stdout) == (0, "5\n")
+
+
+def test_a_console_of_few_letters_gets_the_report_with_escapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(written, "ascii", write_through=True))
+    to_standard_error("1. café.py:1:é")
+    assert written.getvalue() == b"1. caf\\xe9.py:1:\\xe9\n"
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # since 3.12
+def test_a_child_forked_inside_a_profiled_call_returns_as_if_it_were_not_profiled() -> None:
+    def fork() -> int:
+        return os.fork()
+
+    decorated: Any = profile(enable_memory=False, report=None)(fork)
+    pid = decorated()
+    if not pid:
+        again: Any = profile(enable_memory=False, report=None)(work)
+        right = decorated.profiler is None and again() == work() and again.profiler is not None
+        os._exit(0 if right and sys.getprofile() is None else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
 @pytest.mark.parametrize(
     "settings",
     [
         {"mode": "fast"},
         {"top_n": 0},
+        {"top_n": "3"},
+        {"report": "x"},
         {"enable_cpu": False, "enable_memory": False, "enable_async": False},
     ],
 )

@@ -1,5 +1,7 @@
+import math
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -169,3 +171,20 @@ def test_comparing_by_work_needs_work() -> None:
 def test_a_confidence_that_is_none_is_refused(confidence: float) -> None:
     with pytest.raises(ConfigError, match="confidence"):
         compare(simple(parse=1), simple(parse=1), confidence=confidence)
+
+
+def test_a_unit_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unit"):
+        compare(Profile(wall_s=1.0, cpu_s=1.0), Profile(wall_s=1.0, cpu_s=1.0), unit="foo")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("unit", ["foo", "", 1])
+def test_an_unknown_unit_is_refused(unit: Any) -> None:
+    with pytest.raises(ConfigError, match="unit"):
+        compare([], [], unit=unit)
+
+
+@pytest.mark.parametrize("confidence", ["0.9", None, math.nan, 1, True])
+def test_a_confidence_that_is_no_number_is_refused(confidence: Any) -> None:
+    with pytest.raises(ConfigError, match="confidence"):
+        compare([], [], confidence=confidence)

@@ -60,3 +60,18 @@ def test_above_a_caller_stands_whoever_called_it_at_most_cost() -> None:
         ]
     )
     assert [names(stack) for stack in stacks] == [["load", "parse"]]
+
+
+def test_an_event_loop_that_waits_for_events_is_idle() -> None:
+    select = Function("/usr/lib/python3.11/selectors.py", 452, "EpollSelector.select")
+    poll = Function("~", 0, "<method 'poll' of 'select.epoll' objects>")
+    stacks = stacks_of(
+        [
+            call(select, poll, self_s=3.0, cumulative_s=3.0),
+            call(LOAD, poll, self_s=1.0, cumulative_s=1.0),
+        ]
+    )
+    assert [(stack.state, stack.wall_s, stack.cpu_s) for stack in stacks] == [
+        ("idle", 3.0, 0.0),
+        ("running", 1.0, 1.0),
+    ]

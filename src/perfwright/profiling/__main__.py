@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import runpy
+import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfwright.core.errors import ConfigError, PerfwrightError
 from perfwright.profiling.formats import format_of
+from perfwright.profiling.program import Program
 
 if TYPE_CHECKING:
     from perfwright.profiling.profiler import Profiler
@@ -25,8 +25,7 @@ def main() -> int:
     if (options.program is None) == (options.pid is None):
         parser.error("give a program, or --pid")
     try:
-        for path in options.output:
-            format_of(path)  # refused now rather than after the run
+        _check(options)  # refused now rather than after the run
         if options.pid is not None:
             return _attach(options)
         return _profile(options)
@@ -35,11 +34,28 @@ def main() -> int:
         return _ERROR
 
 
+def _check(options: argparse.Namespace) -> None:
+    from perfwright.profiling.profiler import check_top_n
+
+    for path in options.output:
+        format_of(path)
+        folder = Path(path).absolute().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
+            raise ConfigError(field="output", value=path, problem="cannot be written there")
+    check_top_n(options.top)
+    if options.pid is not None and options.mode is not None:
+        problem = "is for a program that is started here; another process is always sampled"
+        raise ConfigError(field="mode", value=options.mode, problem=problem)
+
+
 def _attach(options: argparse.Namespace) -> int:
     from perfwright.profiling.profiler import Profiler
 
     profiler = Profiler.attach(
-        options.pid, seconds=options.seconds, rate_hz=options.rate or 100.0, own=options.own
+        options.pid,
+        seconds=options.seconds,
+        rate_hz=100.0 if options.rate is None else options.rate,
+        own=options.own,
     )
     _deliver(profiler, options)
     return 0
@@ -49,43 +65,20 @@ def _profile(options: argparse.Namespace) -> int:
     from perfwright.profiling.profiler import Profiler
 
     profiler = Profiler(
-        mode=options.mode,
+        mode=options.mode or "deterministic",
         rate_hz=options.rate,
         own=options.own,
         enable_memory=not options.no_memory,
     )
-    if not options.module and not Path(options.program).exists():
-        raise ConfigError(field="program", value=options.program, problem="there is no such file")
-    # What the program sees is what it would see alone: its name, its arguments, its folder.
-    sys.argv = [options.program, *options.arguments]
-    sys.path[0] = "" if options.module else str(Path(options.program).absolute().parent)
+    # Its module lives until the profiler has looked at what it keeps.
+    program = Program(options.program, is_module=options.module)
     profiler.start()
     try:
-        return _run(options)
+        return program.run(options.arguments)
     finally:
-        profiler.stop()
-        _deliver(profiler, options)
-
-
-def _run(options: argparse.Namespace) -> int:
-    try:
-        if options.module:
-            runpy.run_module(options.program, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(options.program, run_name="__main__")
-    except SystemExit as end:
-        return _exit_code(end)
-    except Exception:  # noqa: BLE001 - whatever the program fails with, as the interpreter would
-        traceback.print_exc()
-        return 1
-    return 0
-
-
-def _exit_code(end: SystemExit) -> int:
-    if end.code is None or isinstance(end.code, int):
-        return end.code or 0
-    sys.stderr.write(f"{end.code}\n")
-    return 1
+        if profiler.is_running:  # not in a child that the program forked
+            profiler.stop()
+            _deliver(profiler, options)
 
 
 def _deliver(profiler: Profiler, options: argparse.Namespace) -> None:
@@ -109,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write the profile here instead of a report: .html, .json, .speedscope.json, "
         ".collapsed or .txt; repeatable",
     )
-    parser.add_argument("--mode", choices=("deterministic", "sampling"), default="deterministic")
+    parser.add_argument("--mode", choices=("deterministic", "sampling"))
     parser.add_argument("--rate", type=float, help="samples per second")
     parser.add_argument("--own", action="append", default=[], help="code that may be changed")
     parser.add_argument("--no-memory", action="store_true", help="do not watch allocations")

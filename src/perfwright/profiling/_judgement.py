@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -14,6 +14,7 @@ from perfwright.profiling._growth import (
     Points,
     best_fit,
     fit,
+    grown,
     is_surely_superlinear,
     local_slope,
     rival_error,
@@ -26,8 +27,15 @@ _LAWS = tuple(growth for growth in Growth if growth is not Growth.UNKNOWN)
 _POWERS = (Growth.CONSTANT, Growth.LINEAR, Growth.QUADRATIC, Growth.CUBIC)
 _LOOK_S = 1e-9
 """C code takes no less to look at one element of a list."""
-_COPY_S = 2e-11
-"""C code takes no less to copy one byte."""
+_COPY_S = 1e-11
+"""C code takes no less to move one element of a list, of 8 bytes, by one place, for each of the two
+operations that a loop of moves counts."""
+_BY_TIME_ALONE = 0.5
+"""Most confidence where `n` and `n log n` are told apart by time, or by nothing."""
+_DOUBTFUL = 4.0
+"""Times that an operation may take longer at the largest size: caches alone double it."""
+_WAKING_NOISE = 0.1
+"""A thread that has slept gets its processor late, by as much on a busy machine."""
 _MISSES_S = 1e-6
 """What caches add to one operation at most; a tenth of it on average of a hundred."""
 
@@ -38,7 +46,7 @@ class Measured:
 
     size: float
     operations: int | None
-    """Lines and calls of Python; None: not counted."""
+    """Lines and calls of Python, and comparisons of elements; None: not counted."""
     seconds: float
     """CPU time of one call, the least of all rounds."""
 
@@ -67,12 +75,26 @@ class Complexity:
         )
 
 
-def judged(measured: tuple[Measured, ...], *, sorts: Callable[[], bool]) -> Complexity:
-    """Judge by counts; where time per operation grows too, C code does on top."""
+def judged(
+    measured: tuple[Measured, ...],
+    *,
+    sorts: Callable[[], bool],
+    orders: Callable[[], bool] = lambda: False,
+    compared: int = 0,
+) -> Complexity:
+    """Judge by counts; where time per operation grows too, C code does on top.
+
+    Args:
+        measured: The costs.
+        sorts: Whether most of the time in C goes to sorting.
+        orders: Whether C code sorts anything, and how often it compares is not known.
+        compared: Comparisons and hashes of elements, of the operations at the largest size.
+    """
     counts = [(m.size, float(m.operations or 1)) for m in measured]
     times = [(m.size, m.seconds) for m in measured]
     found = best_fit(counts, laws=_laws(counts), tolerances=(0.01, 0.03, 0.08))
-    if found is None or (found.growth.superlinear and not is_surely_superlinear(counts, found)):
+    surely = found is not None and is_surely_superlinear(counts, found, least=0.05 * grown(counts))
+    if found is None or (found.growth.superlinear and not surely):
         found = _only_if_linear(counts)
     if found is None:
         return unknown("the number of operations follows no law that is known here", measured)
@@ -81,8 +103,23 @@ def judged(measured: tuple[Measured, ...], *, sorts: Callable[[], bool]) -> Comp
         return judged_by_time(measured)
     if hidden is Growth.CONSTANT:
         reason = f"{measured[-1].operations:,} operations at {measured[-1].size:,.0f}"
+        if compared > 0.5 * (measured[-1].operations or 0):
+            reason = f"{reason}, {compared:,} of them comparisons or hashes of elements by C code"
         reason = f"{reason}, and time grew with them"
-        return _answer(found, counts, measured=measured, basis="operations", reason=reason)
+        answer = _answer(found, counts, measured=measured, basis="operations", reason=reason)
+        each_s = [m.seconds / (m.operations or 1) for m in measured]
+        if each_s[-1] > _DOUBTFUL * min(each_s):
+            more = f"but each took {each_s[-1] / min(each_s):.0f} times as long: C code may do more"
+            doubt = min(_BY_TIME_ALONE, answer.confidence)
+            return replace(answer, confidence=doubt, reason=f"{answer.reason}, {more}")
+        if found.growth is Growth.LINEAR and orders():
+            unseen = "but C code sorts, and how often it compares could not be counted: O(n log n)?"
+            return replace(
+                answer,
+                confidence=min(_BY_TIME_ALONE, answer.confidence),
+                reason=f"{reason}, {unseen}",
+            )
+        return answer
     growth = _combined(found.growth, hidden)
     if growth is Growth.LINEAR and found.growth is Growth.CONSTANT and sorts():
         line, sorted_ = fit(times, Growth.LINEAR), fit(times, Growth.LINEARITHMIC)
@@ -90,7 +127,21 @@ def judged(measured: tuple[Measured, ...], *, sorts: Callable[[], bool]) -> Comp
     if growth is Growth.UNKNOWN:
         return unknown("the time grows faster than a cube", measured)
     reason = f"{found.growth} operations, each of which takes longer as the input grows: C code"
-    return _answer(fit(times, growth), times, measured=measured, basis="time", reason=reason)
+    answer = _answer(fit(times, growth), times, measured=measured, basis="time", reason=reason)
+    if growth is Growth.LINEARITHMIC:  # of something other than the elements that were given
+        return replace(answer, confidence=min(_BY_TIME_ALONE, answer.confidence))
+    return answer
+
+
+def judged_by_waiting(measured: tuple[Measured, ...], waited_s: Sequence[float]) -> Complexity:
+    """Judge a function that waits for most of its time by the time that passes."""
+    passed = tuple(
+        replace(each, seconds=seconds) for each, seconds in zip(measured, waited_s, strict=True)
+    )
+    found = judged_by_time(passed, noise=_WAKING_NOISE)
+    return replace(
+        found, reason=f"it waits for most of its time; {found.reason}", measured=measured
+    )
 
 
 def judged_by_time(measured: tuple[Measured, ...], *, noise: float = 0.0) -> Complexity:
@@ -120,7 +171,7 @@ def _explodes(points: Points) -> bool:
 
 def _only_if_linear(points: Points) -> Fit | None:
     line = fit(points, Growth.LINEAR)
-    return line if line.error <= 0.25 else None
+    return line if line.error <= 0.25 * grown(points) else None
 
 
 def _hidden(measured: Sequence[Measured]) -> Growth:
@@ -165,7 +216,9 @@ def _answer(
 ) -> Complexity:
     constant = found.growth is Growth.CONSTANT
     rival = rival_error(points, found, laws=_laws(points))
-    law = slope(points, base=0.0 if constant else found.base)
+    # Counts are exact: what exceeds the constant part is growth, however little it is.
+    noise = max(1e-4, 3.0 * found.error) if basis == "operations" else 0.05
+    law = slope(points, base=0.0 if constant else found.base, noise=min(noise, 0.05))
     exponential = found.growth is Growth.EXPONENTIAL
     return Complexity(
         growth=found.growth,

@@ -8,10 +8,12 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType, GeneratorType
 from typing import Any
 
 from perfwright.core import ProfilerError
+from perfwright.profiling.sampling import clocks
 
 Trace = Callable[[FrameType, str, Any], Any]
 
@@ -80,6 +82,24 @@ def cpu_seconds(calls: Sequence[Callable[[], object]]) -> float:
     for call in calls:
         _exhaust(call())
     return (clock() - started) / len(calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One call by both clocks."""
+
+    wall_s: float
+    cpu_s: float
+    gave_up: int
+    """How often its thread went to sleep; 0 where the system does not tell."""
+
+
+def waiting(call: Callable[[], object]) -> Waiting:
+    """Run a call, and tell how much of its time it waited for something."""
+    wall_s, cpu_s, waits = time.perf_counter(), time.thread_time(), clocks.waits()
+    _exhaust(call())
+    waits = clocks.waits() - waits
+    return Waiting(time.perf_counter() - wall_s, time.thread_time() - cpu_s, waits)
 
 
 def _exhaust(result: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter, defaultdict
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 12  # of a stack, from its inner end: what is further out is called seldom
 MAX_KEYS = 512  # per function; beyond them it repeats little
-MAX_TEXT = 2048  # characters that are hashed; longer texts are told by length and ends
+MAX_TEXT = 65_536  # characters that are hashed; longer texts are told by length and ends
 MAX_ITEMS = 8
 MAX_OBJECTS = 4096  # remembered by weak references, that hold none of them
 SCALARS = (bool, int, float, complex, type(None))
 VALUES = {"datetime", "decimal", "fractions", "uuid", "ipaddress"}
 _LIBRARIES = (sys.prefix + "/lib/python", sys.base_prefix + "/lib/python")
+_LOOKED_AT = {
+    "loads": "/json/__init__.py",
+    "urljoin": "/urllib/parse.py",
+    "_strptime": "/_strptime.py",
+}
+"""Functions of the standard library whose arguments tell whether a caller repeats work."""
+_OURS = str(Path(__file__).parents[1])
 
 
 class ArgumentProbe:
@@ -79,7 +87,7 @@ class ArgumentProbe:
         code = frame.f_code
         keys = self._seen[code]
         variables = frame.f_locals if names else {}
-        parts = [self._key(variables.get(name)) for name in names]
+        parts = [self._key(_given(code, name, value=variables.get(name))) for name in names]
         each = self._each.setdefault(code, {name: set() for name in names})
         for name, (part, _) in zip(names, parts, strict=True):
             if len(each[name]) < MAX_KEYS:
@@ -121,19 +129,34 @@ def _sample(value: object) -> int:
             return 0
 
 
+def _given(code: CodeType, name: str, *, value: object) -> object:
+    """What was given: of `**options` its items, as the dictionary is a new one at each call."""
+    if type(value) is dict and code.co_flags & inspect.CO_VARKEYWORDS:
+        count = code.co_argcount + code.co_kwonlyargcount
+        count += bool(code.co_flags & inspect.CO_VARARGS)
+        return tuple(value.items()) if code.co_varnames[count] == name else value
+    return value
+
+
+def _is_looked_at(code: CodeType) -> bool:
+    end = _LOOKED_AT.get(code.co_name)
+    return end is not None and code.co_filename.endswith(end)
+
+
 def _arguments(code: CodeType) -> tuple[str, ...] | None:
     """Names of the arguments; None for code that is not worth a look."""
     function = bool(code.co_flags & inspect.CO_OPTIMIZED)
     suspends = code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE)
     file = code.co_filename
-    installed = "-packages" in file
-    if not function or suspends or code.co_name.startswith("<") or "perfwright" in file:
+    if not function or suspends or code.co_name.startswith("<") or file.startswith(_OURS):
         return None
-    if file.startswith(_LIBRARIES) and not installed:
+    if file.startswith(_LIBRARIES) and "-packages" not in file and not _is_looked_at(code):
         return None
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = code.co_varnames[:count]
+    if _is_looked_at(code):
+        return names[:2]
     # What makes an object gets a new one each time.
     return names[1:] if code.co_name in {"__init__", "__new__", "__post_init__"} else names
 

@@ -52,7 +52,9 @@ class Bottleneck:
     self_s: float = 0.0
     """In the function, with what it called in code that the user cannot change."""
     cumulative_s: float = 0.0
-    """With all that it called."""
+    """With all that it called; without the time in which it was suspended."""
+    awaiting_s: float = 0.0
+    """Of a coroutine: suspended at its awaits, over all calls; 0 where that was not seen."""
     calls: int | None = None
     """None: not counted."""
     memory_bytes: int | None = None

@@ -32,11 +32,12 @@ class CallSizes:
             max_functions: Calls of further functions are counted in `dropped` alone.
 
         Raises:
-            ConfigError: If one is below 1.
+            ConfigError: If one is no whole number from 1 up.
         """
         for field, value in (("per_magnitude", per_magnitude), ("max_functions", max_functions)):
-            if value < 1:
-                raise ConfigError(field=field, value=value, problem="must be at least 1")
+            if type(value) is not int or value < 1:
+                problem = "must be a whole number from 1 up"
+                raise ConfigError(field=field, value=value, problem=problem)
         self._per_magnitude = per_magnitude
         self._max_functions = max_functions
         self._lock = Lock()
@@ -112,7 +113,8 @@ def observe_sizes(
         clock: Of what the time is taken; for `async` functions it includes waiting.
 
     Raises:
-        TypeError: For a generator function, whose call does nothing yet.
+        TypeError: For a generator function, whose call does nothing yet, for a class, which would
+            be one no longer, and for what cannot be called.
     """
     if function is None:
         return lambda later: _observed(later, size or longest, into=into, clock=clock)
@@ -128,6 +130,10 @@ def longest(*args: object, **kwargs: object) -> float:
 def _observed(
     function: F, size: Callable[..., float], *, into: CallSizes, clock: Clock | None
 ) -> F:
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(f"{function!r} is no function: observe a function or a method")
+    if inspect.isclass(function) or not callable(function):
+        raise TypeError(f"{function!r} is no function: observe its methods")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{function.__qualname__} is a generator: observe what runs through it")
     now = (clock or SystemClock()).now

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from perfwright.core import ConfigError
+from perfwright.profiling._comparisons import count_comparisons
 from perfwright.profiling._growth import Growth
 from perfwright.profiling._judgement import (
     Basis,
@@ -19,6 +20,7 @@ from perfwright.profiling._judgement import (
     Measured,
     judged,
     judged_by_time,
+    judged_by_waiting,
     unknown,
 )
 from perfwright.profiling._operations import (
@@ -27,6 +29,7 @@ from perfwright.profiling._operations import (
     count_operations,
     cpu_seconds,
     no_collections,
+    waiting,
 )
 
 __all__ = [
@@ -43,6 +46,9 @@ _ROUNDS = 7
 _BATCH_S = 0.002
 """Shorter calls are timed several at a time: reading the clock takes a quarter microsecond."""
 _MOST_IN_BATCH = 64
+_COMPARISON_S = 2e-7
+"""What counting a comparison takes, roughly."""
+_ORDERING = frozenset(("sort", "sorted", "heappop", "heappush", "heapreplace", "heappushpop"))
 _LINE_S = 1e-7
 """What counting a line takes, roughly: foretells whether a size can still be afforded."""
 
@@ -67,9 +73,11 @@ def estimate_complexity(
 ) -> Complexity:
     """Run `func` with inputs of several sizes and name the class of its growth.
 
-    Lines and calls of Python are counted, which noise cannot touch; the CPU time tells whether C
-    code, such as a search in a list, grows on top of them. `measure="time"` does without counting,
-    for functions written in C. Laws between a line and a square are told apart by counts only.
+    Lines and calls of Python are counted, which noise cannot touch, and how often C code compares
+    or hashes the elements of a list of numbers or texts, as a sort does; the CPU time tells whether
+    other C code grows on top of them. A function that waits is judged by the time that passes.
+    `measure="time"` does without counting, for functions written in C. Laws between a line and a
+    square are told apart by counts only.
 
     Args:
         func: Called with one argument; a generator that it returns is run to its end.
@@ -90,6 +98,10 @@ def estimate_complexity(
     with no_collections():
         counts = _count(func, ordered, make_input=make_input, stop_s=stop_s, measure=measure)
         known = ordered[: len(counts)]
+        compared = _compare(func, known, make_input=make_input, stop_s=stop_s, measure=measure)
+        counts = [
+            ops if ops is None else ops + more for ops, more in zip(counts, compared, strict=True)
+        ]
         times = _time(func, known, make_input=make_input, stop_s=stop_s)
         if len(times) < _FEWEST:
             reason = f"only {len(times)} of the sizes in {max_seconds:g} s: try smaller ones"
@@ -100,8 +112,16 @@ def estimate_complexity(
             if measure == "time":
                 return judged_by_time(measured)
             last = known[len(times) - 1]
-            return judged(measured, sorts=lambda: _sorts(partial(func, make_input(last))))
+            return judged(
+                measured,
+                sorts=lambda: _sorts(partial(func, make_input(last))),
+                orders=lambda: not any(compared) and _orders(partial(func, make_input(known[0]))),
+                compared=compared[len(times) - 1],
+            )
 
+        waited = _waits(func, known[: len(times)], make_input=make_input, stop_s=stop_s)
+        if waited:
+            return judged_by_waiting(_measured(known, counts, seconds=times), waited)
         found = judge()
         if found.growth.superlinear and found.basis == "time":
             # The load of a neighbour can look like this once.
@@ -161,13 +181,23 @@ def _check(func: object, sizes: Sequence[int], *, measure: str, max_seconds: flo
         raise TypeError(f"func must be callable, not {type(func).__name__}")
     if iscoroutinefunction(func):
         raise TypeError("func is a coroutine function: pass `lambda x: asyncio.run(func(x))`")
-    if any(size < 1 or size != int(size) for size in sizes) or len(set(sizes)) < _FEWEST:
+    if not _are_sizes(sizes):
         problem = "give 4 different whole numbers at least, from 1 up"
-        raise ConfigError(field="sizes", value=list(sizes), problem=problem)
+        raise ConfigError(field="sizes", value=sizes, problem=problem)
     if measure not in ("operations", "time"):
         raise ConfigError(field="measure", value=measure, problem="is operations or time")
-    if not max_seconds > 0.0:
+    if isinstance(max_seconds, bool) or not isinstance(max_seconds, int | float):
+        raise ConfigError(field="max_seconds", value=max_seconds, problem="must be a number")
+    if not 0.0 < max_seconds < math.inf:
         raise ConfigError(field="max_seconds", value=max_seconds, problem="must be above 0")
+
+
+def _are_sizes(sizes: object) -> bool:
+    if not isinstance(sizes, Iterable) or isinstance(sizes, str | bytes):
+        return False
+    kept = list(sizes)
+    whole = all(isinstance(each, int) and not isinstance(each, bool) and each >= 1 for each in kept)
+    return whole and len(set(kept)) >= _FEWEST
 
 
 def _count(
@@ -190,6 +220,48 @@ def _count(
         except TooMany:
             break
     return counts
+
+
+def _compare(
+    func: Callable[[Any], object],
+    sizes: Sequence[int],
+    *,
+    make_input: Callable[[int], Any],
+    stop_s: float,
+    measure: str,
+) -> list[int]:
+    """Count comparisons of elements for each size; all 0 if they cannot be counted for each."""
+    found: list[int] = []
+    for size in sizes if measure == "operations" else ():
+        left_s = (stop_s - time.perf_counter()) / 3.0
+        limit = int(max(left_s, 0.0) / _COMPARISON_S)
+        count = count_comparisons(func, make_input(size), limit=limit)
+        if count is None:
+            break
+        found.append(count)
+    return found if len(found) == len(sizes) else [0 for _ in sizes]
+
+
+def _waits(
+    func: Callable[[Any], object],
+    sizes: Sequence[int],
+    *,
+    make_input: Callable[[int], Any],
+    stop_s: float,
+) -> list[float]:
+    """Return the seconds that pass in a call of each size if it waits for most of them, else none.
+
+    A thread that waits gives its processor up of itself; one that others drive off it does not.
+    """
+    passed: list[float] = []
+    for size in reversed(sizes):
+        if passed and time.perf_counter() + passed[-1] > stop_s:
+            return []
+        once = [waiting(partial(func, make_input(size))) for _ in range(2 if passed else 1)]
+        if (not passed and once[0].cpu_s > 0.5 * once[0].wall_s) or not once[0].gave_up:
+            return []
+        passed.append(min(each.wall_s for each in once))
+    return passed[::-1]
 
 
 def _time(
@@ -216,6 +288,11 @@ def _time(
                 calls = [partial(func, make_input(size)) for _ in range(count)]
                 least[at] = min(least[at], cpu_seconds(calls))
     return [max(seconds, 1e-9) for seconds in least]
+
+
+def _orders(call: Callable[[], object]) -> bool:
+    """Whether C code sorts or keeps a heap, at least of a small input."""
+    return not _ORDERING.isdisjoint(c_calls(call))
 
 
 def _sorts(call: Callable[[], object]) -> bool:

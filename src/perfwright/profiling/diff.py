@@ -8,7 +8,7 @@ from itertools import takewhile
 from math import sqrt
 from pathlib import PurePath
 from statistics import NormalDist, fmean, variance
-from typing import Literal
+from typing import Literal, get_args
 
 from perfwright.core.errors import ConfigError, ProfilerError
 from perfwright.profiling.formats.weights import busy_s
@@ -91,11 +91,14 @@ def compare(
             are wide enough for all functions together (Bonferroni).
 
     Raises:
-        ConfigError: If `confidence` is not between 0 and 1.
+        ConfigError: If `confidence` is not between 0 and 1, or `unit` is none.
         ProfilerError: If there is nothing to compare, or no work although that is the unit.
     """
-    if not 0.0 < confidence < 1.0:
+    if type(confidence) is not float or not 0.0 < confidence < 1.0:
         raise ConfigError(field="confidence", value=confidence, problem="must be between 0 and 1")
+    asked: object = unit
+    if asked is not None and asked not in get_args(Unit):
+        raise ConfigError(field="unit", value=unit, problem="must be 'work' or 'second'")
     sides = [_profiles(before), _profiles(after)]
     unit = unit or ("work" if all(item.work > 0 for side in sides for item in side) else "second")
     old, new = (_Side([_sums(item, unit) for item in side]) for side in sides)

@@ -55,11 +55,14 @@ class Call:
     caller: Function | None
     callee: Function
     count: int
-    """Recursive calls included."""
+    """Recursive calls included. Of a coroutine, its calls; of a generator, see `yields`."""
     self_s: float
     """In the callee itself, on behalf of this caller; under a tracing profiler, so dilated."""
     cumulative_s: float
     """In the callee and all that it called."""
+    yields: bool = False
+    """Whether the callee is a generator, of which each value that is asked for counts: the
+    interpreter does not tell how often it was called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +112,11 @@ class Memory:
     """What a run allocated."""
 
     start_bytes: int
+    """Traced when the run began, like the two that follow: of what Python's allocators gave out,
+    what is known by line. All are 0 where nothing was traced."""
     end_bytes: int
     peak_bytes: int
-    """Most at any time, of what Python's allocators gave out."""
+    """Most at any time that was traced."""
     growth: tuple[Allocation, ...] = ()
     """What the run allocated and still held at its end, most first."""
     at_peak: tuple[Allocation, ...] = ()
@@ -120,8 +125,15 @@ class Memory:
     """Suspects, largest first."""
     at_peak_bytes: int = 0
     """Of what `at_peak` shows, before small places were left out."""
+    process_start_bytes: int = 0
+    """In RAM when the run began, of the whole process with the interpreter and the profiler; 0
+    where the system does not tell."""
+    process_peak_bytes: int = 0
+    """The same, most at any look."""
     traced_s: float = 0.0
     """How long allocations were traced; 0: only the size of the process was watched."""
+    slowdown: float = 0.0
+    """How many times longer the program took meanwhile, as far as that was measured; 0: unknown."""
     cost_s: float = 0.0
     """Time that snapshots took; what tracing adds to each allocation is not in it."""
     notes: tuple[str, ...] = ()
@@ -201,6 +213,14 @@ class AwaitSequence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """How often calls of a coroutine function went on after an await."""
+
+    function: Function
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Async:
     """What event loops did."""
 
@@ -211,6 +231,8 @@ class Async:
     """Longest time that one callback held a loop."""
     sequences: tuple[AwaitSequence, ...] = ()
     """Most awaiting first."""
+    resumed: tuple[Resumed, ...] = ()
+    """As far as tasks were followed at every step; not in sampling mode."""
     notes: tuple[str, ...] = ()
     """What could not be seen, for a person."""
     cost_s: float = 0.0
@@ -249,5 +271,7 @@ class Profile:
     """Text of the files that frames are in, as it was when the run ended."""
     counting_s: float = 0.0
     """Processor time that counting calls added, as far as is known; taken out of all times here."""
+    tracing_s: float = 0.0
+    """The same of tracing allocations."""
     work: float = 0.0
     """Requests, items or calls done meanwhile, as the caller counts them; 0: unknown."""

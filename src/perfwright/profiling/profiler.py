@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
+import warnings
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +19,10 @@ from perfwright.profiling.diagnosis import OwnCode, diagnose
 from perfwright.profiling.model import Profile
 from perfwright.profiling.report import document, text_report
 from perfwright.profiling.run import Probes, Run, with_sources
+from perfwright.profiling.sampling import Sampler
 
 Mode = Literal["deterministic", "sampling"]
+_running: weakref.WeakSet[Profiler] = weakref.WeakSet()
 _USUAL_HZ: dict[Mode, float] = {"deterministic": 250.0, "sampling": 100.0}
 _USUAL_COST: dict[Mode, float] = {"deterministic": 0.05, "sampling": 0.01}
 
@@ -59,6 +65,13 @@ class Profiler:
         max_cost_ratio: float | None = None,
         own: Sequence[str | Path] = (),
     ) -> None:
+        for field, enabled in (
+            ("enable_cpu", enable_cpu),
+            ("enable_memory", enable_memory),
+            ("enable_async", enable_async),
+        ):
+            if not isinstance(enabled, bool):
+                raise ConfigError(field=field, value=enabled, problem="is True or False")
         if not (enable_cpu or enable_memory or enable_async):
             raise ConfigError(field="enable_cpu", value=False, problem="leaves nothing to profile")
         if mode not in ("deterministic", "sampling"):
@@ -72,9 +85,12 @@ class Profiler:
             rate_hz=_USUAL_HZ[mode] if rate_hz is None else rate_hz,
             max_cost_ratio=_USUAL_COST[mode] if max_cost_ratio is None else max_cost_ratio,
         )
+        # Refuses here what it would refuse at the start of each run.
+        Sampler(self._probes.rate_hz, max_cost_ratio=self._probes.max_cost_ratio)
         self._own = own_code((own,) if isinstance(own, str | Path) else own)
         self._lock = threading.Lock()
         self._run: Run | None = None
+        self._end: weakref.finalize[[Run], Profiler] | None = None
         self._profile: Profile | None = None
         self._bottlenecks: list[Bottleneck] | None = None
 
@@ -113,7 +129,13 @@ class Profiler:
             OSError: If it cannot be read.
         """
         profiler = cls(mode="sampling", own=own)
-        profiler._profile = formats.from_json(Path(path).read_text(encoding="utf-8"))
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ProfilerError(
+                problem=f"{path} holds no profile: {error}", remedy="give a file that `save` wrote"
+            ) from error
+        profiler._profile = formats.from_json(text)
         return profiler
 
     # --- Running ----------------------------------------------------------------------------------
@@ -137,9 +159,17 @@ class Profiler:
         with self._lock:
             if self._run is not None:
                 raise ProfilerError(problem="the profiler is running", remedy="call stop() first")
+            if self._probes.hooks and any(each._probes.hooks for each in tuple(_running)):
+                raise ProfilerError(
+                    problem="another Profiler is running in this process",
+                    remedy="stop it first, or use mode='sampling' for one of them",
+                )
             run = Run(self._probes)
             run.begin()
             self._run = run
+            _running.add(self)
+            self._end = weakref.finalize(self, _dropped, run)
+            self._end.atexit = False
             self._profile = self._bottlenecks = None
         return self
 
@@ -151,14 +181,26 @@ class Profiler:
                 different length can be compared.
 
         Raises:
-            ProfilerError: If it was not started.
+            ProfilerError: If it was not started; or if it counts calls in another thread that still
+                runs: it runs on then.
+            ConfigError: If `work` is no number from 0 up: it runs on then.
         """
+        if not _is_number(work) or not 0 <= work < math.inf:
+            raise ConfigError(field="work", value=work, problem="must be a number from 0 up")
         with self._lock:
-            run, self._run = self._run, None
+            run = self._run
             if run is None:
                 raise ProfilerError(problem="the profiler is not running", remedy="call start()")
+            run.pause()
+            self._forget()
             self._profile = run.end(work=work, own=self._own)
             return self._profile
+
+    def _forget(self) -> None:
+        self._run = None
+        _running.discard(self)
+        if self._end is not None:
+            self._end.detach()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -188,15 +230,15 @@ class Profiler:
         profile = self.profile
         if self._bottlenecks is None:
             found = diagnose(profile, own=self._own)
-            self._bottlenecks = [_with_memory(each, profile) for each in found]
+            self._bottlenecks = [_completed(each, profile) for each in found]
         return list(self._bottlenecks)
 
     def analyze(self) -> dict[str, Any]:
         """Return all that was found as data that JSON can hold; seconds and bytes.
 
         `bottlenecks` has, costliest first, `file`, `line`, `function`, `score` (0 to 100), `kind`,
-        `confidence` (0 to 1), `evidence`, `lines`, `self_s`, `cumulative_s`, `calls`,
-        `memory_bytes`, `callers`.
+        `confidence` (0 to 1), `evidence`, `lines`, `self_s`, `cumulative_s`, `awaiting_s`,
+        `calls`, `memory_bytes`, `callers`.
         """
         return document(self.profile, self.bottlenecks())
 
@@ -229,27 +271,71 @@ class Profiler:
         """Return the costliest bottlenecks as text.
 
         Raises:
-            ConfigError: If `top_n` is not at least 1.
+            ConfigError: If `top_n` is no whole number from 1 up.
         """
-        if top_n < 1:
-            raise ConfigError(field="top_n", value=top_n, problem="must be 1 or more")
+        check_top_n(top_n)
         return text_report(self.profile, self.bottlenecks(), top_n=top_n)
 
 
-def _with_memory(bottleneck: Bottleneck, profile: Profile) -> Bottleneck:
-    """Say what the function's own lines held when most was held, unless its kind says more."""
+def _completed(bottleneck: Bottleneck, profile: Profile) -> Bottleneck:
+    """Add what is known of the function beside the place and the kind."""
+    function = bottleneck.function
+    sequences = profile.asyncio.sequences if profile.asyncio is not None else ()
+    yields = any(call.yields for call in profile.calls if call.callee == function)
+    return replace(
+        bottleneck,
+        memory_bytes=_memory_bytes(bottleneck, profile),
+        awaiting_s=sum(each.awaiting_s for each in sequences if each.function == function),
+        calls=None if yields else bottleneck.calls,
+    )
+
+
+def _memory_bytes(bottleneck: Bottleneck, profile: Profile) -> int | None:
+    """Return what the function's own lines held when most was held, unless its kind says more."""
     memory = profile.memory
     if memory is None or bottleneck.memory_bytes is not None:
-        return bottleneck
+        return bottleneck.memory_bytes
     own = (each for each in memory.at_peak if each.frame.function == bottleneck.function)
-    return replace(bottleneck, memory_bytes=sum(each.size_bytes for each in own))
+    return sum(each.size_bytes for each in own)
+
+
+def check_top_n(top_n: object) -> None:
+    """Refuse what is no number of bottlenecks to show."""
+    if not _is_number(top_n) or not isinstance(top_n, int) or top_n < 1:
+        raise ConfigError(field="top_n", value=top_n, problem="must be a whole number from 1 up")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def own_code(names: Sequence[str | Path]) -> OwnCode:
     """Read what a user calls own: folders and files that exist, else patterns and packages."""
+    listed: object = names
+    if not isinstance(listed, Sequence) or not all(isinstance(n, str | Path) for n in listed):
+        problem = "must be folders, files, patterns or names of packages"
+        raise ConfigError(field="own", value=names, problem=problem)
     places = [Path(name) for name in names if Path(name).exists()]
     # Code knows itself by the path that it was found by, which a symbolic link may be part of.
     paths = (path for place in places for path in (place.absolute(), place.resolve()))
     roots = tuple(dict.fromkeys(str(path) for path in paths))
     others = tuple(str(name) for name in names if not Path(name).exists())
     return OwnCode(roots=roots, named=(*roots, *others))
+
+
+def _dropped(run: Run) -> None:
+    """Leave the program alone when nobody can stop the profiler any longer."""
+    run.abandon()
+    text = "a Profiler was dropped while it ran; call stop(), or use `with Profiler():`"
+    warnings.warn(text, ResourceWarning, stacklevel=2)
+
+
+def _forget_in_child() -> None:
+    """A forked child is not profiled: its probes have let go, and it may start anew."""
+    for profiler in tuple(_running):
+        profiler._lock = threading.Lock()
+        profiler._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from perfwright.profiling.model import Call, Frame, Function, Stack
 
 ENOUGH_SAMPLES = 10
 """Of threads at work: fewer say less about a run than its counted calls do."""
+
+
+_POLL = re.compile(r"\b(poll|select|control)\b")
+"""C functions in which a selector waits, as a call counter names them."""
 
 
 def stacks_of(calls: Sequence[Call]) -> tuple[Stack, ...]:
@@ -21,14 +27,24 @@ def stacks_of(calls: Sequence[Call]) -> tuple[Stack, ...]:
     return tuple(
         Stack(
             frames=tuple(Frame(each, each.line) for each in _chain(call, callers)),
-            state="running",
+            state="idle" if _waits_for_events(call) else "running",
             thread="MainThread",
-            samples=1,
+            samples=0,  # nobody looked
             wall_s=call.self_s,
-            cpu_s=call.self_s,
+            cpu_s=0.0 if _waits_for_events(call) else call.self_s,
         )
         for call in calls
         if call.self_s > 0.0 and (call.callee.line or call.caller is not None)
+    )
+
+
+def _waits_for_events(call: Call) -> bool:
+    """Whether an event loop had nothing to do meanwhile."""
+    return (
+        call.callee.line == 0
+        and call.caller is not None
+        and PurePath(call.caller.file).name == "selectors.py"
+        and _POLL.search(call.callee.name) is not None
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import random
 import sys
@@ -124,6 +125,7 @@ class Sampler:
             Everything seen since `start`; the same again if called again.
         """
         if self._running:
+            self._until_s = self._now()
             self._running = False
             self._stop.release()
             self._ended.acquire(True, _JOIN_LIMIT_S)
@@ -172,6 +174,7 @@ class Sampler:
         self._pace = Pace(self._wanted_hz, max_cost_ratio=self._max_ratio)
         self._only, self._final = None, ()
         self._cpu_s = self._missed_s = 0.0
+        self._until_s = math.inf
 
     def _loop(self) -> None:
         ident = threading.get_ident()
@@ -202,6 +205,8 @@ class Sampler:
             at_s = now()
             if at_s < due_s:
                 continue
+            if at_s > self._until_s:  # it would see no more than `stop`
+                break
             late_s, before_s, upto_s = at_s - due_s, upto_s, due_s
             # A moment of C code that kept the interpreter: all looks that were due in it find the
             # same. The last ones do not count, as a thread that runs would not yet have let go.
@@ -223,7 +228,8 @@ class Sampler:
             self._count_cost(passed_s)
             look_s = now() - at_s
         with self._lock:
-            self._roster.finish(now() - upto_s)
+            # Its thread may get the interpreter or a processor long after it was told to stop.
+            self._roster.finish(max(0.0, min(now(), self._until_s) - upto_s))
         self._count_cost(0.0)
 
     def _frames(self) -> dict[int, FrameType]:
