@@ -19,6 +19,7 @@ import pytest
 
 from perfwright.core import ConfigError, ProfilerError
 from perfwright.profiling import BottleneckKind, Profiler
+from perfwright.profiling.reconstruction import LONG_S
 
 
 def unique(rows: list[int]) -> list[int]:
@@ -299,3 +300,20 @@ def test_a_short_run_has_no_invented_samples() -> None:
     text = profiler.get_report()
     assert looks < 10
     assert ("Too short to be sampled" in text) == (looks == 0)
+
+
+def test_a_long_run_of_few_calls_keeps_the_lines_that_were_sampled() -> None:
+    """C code that holds the interpreter's lock lets nobody look meanwhile."""
+    sortable = [str(number * 7919 % 1_000_003) for number in range(700_000)]
+    begun_s = time.thread_time()
+    with Profiler(enable_memory=False) as profiler:
+        while time.thread_time() - begun_s < 2 * LONG_S:
+            lines_of_c(sortable)
+    lines = {frame.line for stack in profiler.profile.stacks for frame in stack.frames}
+    first = lines_of_c.__code__.co_firstlineno
+    assert lines & {first + 1, first + 2}
+
+
+def lines_of_c(values: list[str]) -> list[str]:
+    ordered = sorted(values)
+    return sorted(ordered, key=str.__len__)

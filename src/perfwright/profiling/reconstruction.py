@@ -10,7 +10,9 @@ from pathlib import PurePath
 from perfwright.profiling.model import Call, Frame, Function, Stack
 
 ENOUGH_SAMPLES = 10
-"""Of threads at work: fewer say less about a run than its counted calls do."""
+"""Of threads at work: fewer say less about a run than its counted calls do, unless it is a long one
+of which C code let nobody see more."""
+LONG_S = 0.5
 
 
 _POLL = re.compile(r"\b(poll|select|control)\b")

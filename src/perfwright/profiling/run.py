@@ -17,7 +17,7 @@ from perfwright.profiling.counting_cost import measure_counting
 from perfwright.profiling.growing_texts import COPIES_TEXT, GrowingTexts
 from perfwright.profiling.model import Async, Call, Function, Profile, Stack
 from perfwright.profiling.program import calls_inside, inside
-from perfwright.profiling.reconstruction import ENOUGH_SAMPLES, stacks_of
+from perfwright.profiling.reconstruction import ENOUGH_SAMPLES, LONG_S, stacks_of
 from perfwright.profiling.sampling import Sampler
 from perfwright.profiling.traced import TracedStacks
 
@@ -103,7 +103,7 @@ class Run:
         profile = with_sources(self._untraced(profile), own)
         if self._counting is None:
             return profile
-        if _samples(profile) < ENOUGH_SAMPLES:
+        if _says_little(profile):
             return replace(profile, stacks=stacks_of(profile.calls))
         return _corrected(profile)
 
@@ -186,8 +186,11 @@ def _is_ours(stack: Stack) -> bool:
     return stack.thread.startswith("perfwright-")
 
 
-def _samples(profile: Profile) -> int:
-    return sum(stack.samples for stack in profile.stacks if stack.state in ("running", "waiting"))
+def _says_little(profile: Profile) -> bool:
+    """Whether too few samples were taken."""
+    at_work = [stack for stack in profile.stacks if stack.state in ("running", "waiting")]
+    is_long = profile.cpu_s >= LONG_S and _cpu_s(at_work) > 0.5 * profile.cpu_s
+    return sum(stack.samples for stack in at_work) < (2 if is_long else ENOUGH_SAMPLES)
 
 
 def _cpu_s(stacks: Iterable[Stack]) -> float:
