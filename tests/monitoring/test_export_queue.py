@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -521,3 +522,33 @@ def test_what_was_lost_is_shown_as_metrics(exporter: Exporter) -> None:
     for name in ("Failing", "Failing 2"):
         lost = f'perfwright_export_lost_spans_total{{exporter="{name}",reason="failed"}} 3.0'
         assert lost in lines
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_children_of_multiprocessing_deliver_at_their_end(method: str, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import multiprocessing
+from perfwright.monitoring.monitor import PerformanceMonitor
+
+class Told:
+    def export(self, spans):
+        with open({str(told)!r}, "a") as file:
+            file.write(f"{{len(spans)}} ")
+
+monitor = PerformanceMonitor(exporters=[Told()])
+
+def work():
+    for _ in range(7):
+        with monitor.span("load"):
+            pass
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context({method!r}).Process(target=work)
+    child.start()
+    child.join()
+""")
+    subprocess.run([sys.executable, str(program)], check=True, timeout=60)
+    assert told.read_text() == "7 "

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+from perfwright.monitoring import _turns
 from perfwright.monitoring.alerts import Alerts, Courier, Notice, Threshold
 from perfwright.monitoring.gauges import Gauges
+from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.signature_recorder import SignatureRecorder
 from perfwright.monitoring.spans import Span
 from perfwright.profiling.detector import BottleneckDetector
@@ -128,3 +131,57 @@ def test_a_child_waits_for_no_thread_of_its_parent(
                 held.enter_context(lock)
             went_on = in_child(work)
         assert went_on
+
+
+def test_a_child_of_a_busy_parent_has_right_sums() -> None:
+    monitor, is_over = PerformanceMonitor(), threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            with monitor.span("load"):
+                pass
+
+    def is_right() -> bool:
+        stats = monitor.get_stats()
+        spans = stats["spans"]
+        counted = stats["operations"].get("load", {"count": 0})["count"]
+        return bool(spans["finished"] == spans["kept"] + sum(spans["dropped"].values()) == counted)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        are_right = [in_child(is_right) for _ in range(40)]
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert all(are_right)
+
+
+def test_a_child_counts_though_the_parent_could_not_wait_for_its_other_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_turns, "PATIENCE_S", 0.01)
+    monitor, begun, is_over = PerformanceMonitor(), threading.Event(), threading.Event()
+
+    def hold() -> None:  # as a finalizer that waits for what the forking thread has
+        with _turns.LOCK:
+            monitor._folding = True
+            begun.set()
+            is_over.wait(30.0)
+            monitor._folding = False
+
+    def work() -> bool:
+        with monitor.span("load"):
+            pass
+        return monitor.operations() == ["load"]
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait(30.0)
+    went_on = in_child(work)
+    is_over.set()
+    thread.join()
+    assert went_on
+    assert work()

@@ -206,3 +206,18 @@ def test_a_lot_forgets_the_oldest_after_some_were_taken() -> None:
     assert [each.span_id for each in lot] == list(range(21, 31))
     assert lot.lost == 30 - 4 - 10
     assert lot.horizon_s == lot._blocks[0].spans[0].end_s
+
+
+def test_a_trace_that_takes_the_oldest_spans_away_leaves_the_count_right() -> None:
+    lot = Lot(1000)
+    for trace_id in range(5):
+        added = [span(trace_id) for _ in range(256)]
+        lot.room_for(added).extend(added)
+        lot.count += len(added)
+        lot.trim(added)
+        if trace_id == 1:
+            assert len(lot.take({0})) == 256
+    assert lot.lost == 4 * 256 - 1000
+    assert len(lot) == len(list(lot)) == 1000
+    assert len(lot.take({1, 2, 3, 4})) == 1000
+    assert len(lot) == 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import pytest
 
 from perfwright.monitoring import _turns
-from perfwright.monitoring._turns import Turns
+from perfwright.monitoring._turns import LOCK, attempt, is_mine, offer
 from perfwright.monitoring.latencies import Latencies
 from perfwright.monitoring.monitor import PerformanceMonitor
 from perfwright.monitoring.recorder import MOST_WAITING
@@ -18,71 +19,137 @@ from perfwright.monitoring.recorder import MOST_WAITING
 THREADS = 8
 
 
-class Busy(Turns):
-    """While another thread counts, until `end` is set."""
+@pytest.fixture
+def busy() -> Iterator[threading.Event]:
+    """Another thread counts, until this is set."""
+    end, begun = threading.Event(), threading.Event()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.end = threading.Event()
+    def hold() -> None:
+        with LOCK:
+            begun.set()
+            end.wait(30.0)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait(30.0)
+    yield end
+    end.set()
+    thread.join()
 
 
 @pytest.fixture
-def busy() -> Iterator[Busy]:
-    turns, begun = Busy(), threading.Event()
-
-    def count() -> None:
-        begun.set()
-        turns.end.wait(30.0)
-
-    thread = threading.Thread(target=turns.take, args=(count,))
-    thread.start()
-    begun.wait(30.0)
-    yield turns
-    turns.end.set()
-    thread.join()
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_turns, "PATIENCE_S", 0.01)
+    monkeypatch.setattr("perfwright.monitoring.monitor.PATIENCE_S", 0.01)
 
 
 def test_a_free_turn_is_taken() -> None:
     counted: list[str] = []
-    Turns().offer(lambda: counted.append("all"), is_full=lambda: False)
+    offer(lambda: counted.append("all"), is_full=lambda: False)
     assert counted == ["all"]
+    assert not is_mine()
 
 
-def test_a_thread_goes_on_while_another_one_counts(busy: Busy) -> None:
+@pytest.mark.usefixtures("busy")
+def test_a_thread_goes_on_while_another_one_counts() -> None:
     counted: list[str] = []
-    busy.offer(lambda: counted.append("all"), is_full=lambda: False)
+    offer(lambda: counted.append("all"), is_full=lambda: False)
     assert counted == []
 
 
-def test_a_thread_waits_for_the_other_one_where_too_much_waits(busy: Busy) -> None:
+def test_a_thread_waits_for_the_other_one_where_too_much_waits(busy: threading.Event) -> None:
     counted: list[bool] = []
 
     def is_full() -> bool:
-        busy.end.set()  # so the other one ends while this one is about to wait
+        busy.set()  # so the other one ends while this one is about to wait
         return True
 
-    busy.offer(lambda: counted.append(busy.end.is_set()), is_full=is_full)
+    offer(lambda: counted.append(busy.is_set()), is_full=is_full)
     assert counted == [True]
 
 
-def test_nobody_waits_for_ever(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_turns, "_PATIENCE_S", 0.01)
+@pytest.mark.usefixtures("busy", "impatient")
+def test_nobody_waits_for_ever() -> None:
     counted: list[str] = []
-    busy.offer(lambda: counted.append("all"), is_full=lambda: True)
+    offer(lambda: counted.append("all"), is_full=lambda: True)
     assert counted == []
 
 
-def test_a_thread_does_not_wait_for_itself() -> None:
-    turns = Turns()
-    counted: list[str] = []
+@pytest.mark.usefixtures("impatient")
+def test_no_span_or_record_waits_for_ever_nor_is_lost(busy: threading.Event) -> None:
+    monitor = PerformanceMonitor(slow_threshold=1.0)
+    for _ in range(MOST_WAITING + 2):
+        with monitor.span("span"):
+            pass
+    monitor.record("first", 0.1)
+    monitor.record("first", 2.0, failed=True)
+    with monitor.span("twice") as span:
+        pass
+    monitor.finish_trace(span)
+    busy.set()
+    stats = monitor.get_stats()
+    counts = {name: each["count"] for name, each in stats["operations"].items()}
+    assert counts == {"span": MOST_WAITING + 2, "twice": 1, "first": 2}
+    assert stats["operations"]["first"] == {"count": 2, "failed": 1, "slow": 1}
+    assert stats["misuse"] == {"finished_twice": 1}
 
-    def count() -> None:  # which a signal handler interrupts
-        turns.offer(lambda: counted.append("inner"), is_full=lambda: True)
 
-    turns.take(count)
-    assert counted == []
-    turns.take(lambda: counted.append("outer"))
-    assert counted == ["outer"]
+def test_a_finalizer_leaves_what_it_recorded_to_who_is_counting() -> None:
+    monitor = PerformanceMonitor()
+    with LOCK:  # as this thread's own counting, which a finalizer or handler interrupts
+        for _ in range(MOST_WAITING + 2):
+            with monitor.span("span"):
+                pass
+        monitor.record("first", 0.1)
+        assert monitor._known == {}
+    counts = {name: each["count"] for name, each in monitor.get_stats()["operations"].items()}
+    assert counts == {"span": MOST_WAITING + 2, "first": 1}
+
+
+def test_an_exception_leaves_the_lock_free() -> None:
+    def fail() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        attempt(fail)
+    assert not is_mine()
+
+
+def test_readers_and_finalizers_do_not_wait_for_each_other() -> None:
+    monitor = PerformanceMonitor()
+    end_s = time.monotonic() + 1.5
+
+    class Connection:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            for _ in range(3):
+                with monitor.span("closed"):
+                    pass
+
+    def work() -> None:
+        number = 0
+        while time.monotonic() < end_s:
+            number += 1
+            with monitor.span(f"operation {number // 10 % 100}"):
+                pass
+            if number % 20 == 0:
+                Connection()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
+    reader = threading.Thread(
+        target=lambda: [monitor.get_stats() for _ in iter(lambda: time.monotonic() < end_s, False)],
+        daemon=True,
+    )
+    for thread in (*threads, reader):
+        thread.start()
+    for thread in (*threads, reader):
+        thread.join(20.0)
+        assert not thread.is_alive()
+    spans = monitor.get_stats()["spans"]
+    assert spans["open"] == 0
+    assert spans["finished"] == spans["kept"] + sum(spans["dropped"].values())
 
 
 def in_threads(work: Callable[[], None]) -> None:

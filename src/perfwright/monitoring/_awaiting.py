@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from perfwright.monitoring._collections import RUNNING, is_collecting
 from perfwright.monitoring.spans import CURRENT, OFF, Span
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ R = TypeVar("R")
 
 
 @contextmanager
-def within(span: Span) -> Iterator[None]:
-    """Make `span` the current one, then what was so before."""
+def within(span: Span | None) -> Iterator[None]:
+    """Make `span` the current one, then what was so before; not in a collection."""
+    if RUNNING and is_collecting():
+        yield
+        return
     token = CURRENT.set(span)
     try:
         yield
     finally:
-        CURRENT.reset(token)
+        if not (RUNNING and is_collecting()):  # of what was abandoned
+            CURRENT.reset(token)
 
 
 def until_awaited(result: object, *, span: Span, monitor: SpanRecorder) -> object:

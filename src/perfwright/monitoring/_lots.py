@@ -118,6 +118,8 @@ class Lot:
 
     def _forget(self) -> None:
         """Forget some of the oldest spans: as many as are too many, else the oldest one."""
+        while len(self._blocks) > 1 and not self._blocks[0].spans:
+            self._blocks.popleft()  # a trace took all of them with it
         first = self._blocks[0]
         if not first.spans:  # so it is the last one
             self.count = self._bytes = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -146,6 +147,7 @@ class ExportQueue:
         # Anew each time, so that it comes before what exporters made until now do at the exit.
         atexit.unregister(_close_at_exit)
         atexit.register(_close_at_exit)
+        _watch_processes()
 
     def put(self, spans: Sequence[Span]) -> None:
         """Queue `spans` as far as there is room; never waits."""
@@ -338,6 +340,29 @@ def exit_left_s() -> float:
 
 def _close_at_exit() -> None:
     close_all(tuple(_running), exit_left_s())
+
+
+def _close_at_process_end(_: object = None) -> None:
+    """Deliver at the end of a process of `multiprocessing`, which leaves out what `atexit` has."""
+    sys.modules["multiprocessing.util"].Finalize(None, _close_at_exit, exitpriority=0)
+
+
+def _watch_processes() -> None:
+    """Deliver at the end of such processes, if the program has any."""
+    global _is_watching  # noqa: PLW0603 - as `multiprocessing` is one for all
+    util = sys.modules.get("multiprocessing.util")
+    if util is None:
+        return
+    if not _is_watching:  # a process forgets at its start what was to be done at its end
+        _is_watching = True
+        util.register_after_fork(_close_at_exit, _close_at_process_end)
+    if sys.modules["multiprocessing.process"].parent_process() is not None:  # it has started
+        _close_at_process_end()
+
+
+_is_watching = False
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_watch_processes)
 
 
 def _now_s() -> float:

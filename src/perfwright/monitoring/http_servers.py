@@ -6,8 +6,9 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from perfwright.monitoring._awaiting import within
 from perfwright.monitoring.propagation import TRACEPARENT, TRACESTATE, extract
-from perfwright.monitoring.spans import CURRENT, OFF, Span
+from perfwright.monitoring.spans import OFF, Span
 from perfwright.monitoring.tracing import get_monitor
 
 if TYPE_CHECKING:
@@ -74,16 +75,14 @@ class TracingMiddleware:
             if is_over and span.error is None:  # else what failed is still to be raised
                 _end(span, scope)
 
-        token = CURRENT.set(span)
-        try:
-            await self._app(scope, receive, watched)
-        except BaseException as error:
-            _end(span, scope, error=error)
-            raise
-        else:
-            _end(span, scope)
-        finally:
-            CURRENT.reset(token)
+        with within(span):
+            try:
+                await self._app(scope, receive, watched)
+            except BaseException as error:
+                _end(span, scope, error=error)
+                raise
+            else:
+                _end(span, scope)
 
 
 def aiohttp_middleware(*, monitor: PerformanceMonitor | None = None) -> Any:
@@ -154,11 +153,8 @@ def _end(span: Span, scope: Scope, *, error: BaseException | None = None) -> Non
     _rename(span, _route(scope))
     if isinstance(error, Exception) and _STATUS not in (span.tags or {}):
         span.add_tag(_STATUS, _FAILED)  # which is what the server answers in its place
-    token = CURRENT.set(None)  # a detached span that is current cannot be finished
-    try:
+    with within(None):  # a detached span that is current cannot be finished
         span._owner.finish_trace(span, error)
-    finally:
-        CURRENT.reset(token)
 
 
 def _route(scope: Scope) -> str | None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import itemgetter
-from sys import maxsize
 from typing import Any, Final, NoReturn
 
 from perfwright.core import ConfigError
 from perfwright.monitoring._buckets import LARGEST
 from perfwright.monitoring._contents import between
-from perfwright.monitoring._turns import Turns
-from perfwright.monitoring.sketch import AT_HAND, FEW_AT_HAND, LOCK, Sketch
+from perfwright.monitoring._turns import LOCK, offer
+from perfwright.monitoring.sketch import AT_HAND, FEW_AT_HAND, Sketch
 from perfwright.monitoring.throughput import Throughput
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 _FOLD_AT = 1024
 """Records that wait, by default: with 512 each costs 4 % more, with 256 12 %."""
-
-_turns = Turns()  # one for all, held for microseconds: merging two ways at once cannot deadlock
-_lock = _turns.lock
-# A child must not inherit what another thread was about to change.
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-)
 
 
 class Latencies:
@@ -101,7 +92,7 @@ class Latencies:
         log = self._log
         log += (seconds, trace_id, now_s)
         if len(log) >= self._limit:
-            _turns.offer(self._fold_once, is_full=self._is_full)
+            offer(self._fold_once, is_full=self._is_full)
 
     def extend(  # noqa: PLR0917 - columns of one table
         self, seconds: Sequence[float], trace_ids: Sequence[int], ends_s: Sequence[float]
@@ -122,13 +113,12 @@ class Latencies:
     def fold_if_full(self) -> None:
         """Count what waits if that is enough."""
         if len(self._log) >= self._limit:
-            _turns.offer(self._fold_once, is_full=self._is_full)
+            offer(self._fold_once, is_full=self._is_full)
 
-    @property
-    def last_s(self) -> float:
-        """When the last operation that was recorded ended; before all others if there is none."""
-        last = self._log[-1:]
-        return last[0] if last and isinstance(last[0], (int, float)) else -math.inf
+    def fold_if_full_locked(self) -> None:
+        """Do as `fold_if_full`, in the hands of who has `LOCK`."""
+        if len(self._log) >= self._limit:
+            self._fold_once()
 
     @property
     def count(self) -> int:
@@ -190,13 +180,13 @@ class Latencies:
 
     def throughput(self, now_s: float) -> dict[str, float]:
         """Return operations per second: `current` of 10 s, `avg` since the first, `max` of 1 s."""
-        with _lock:
+        with LOCK:
             self._fold()
             return self._rates.rates(now_s)
 
     def merge(self, other: Latencies) -> None:
         """Take in all of `other`, as if it had been recorded here in the order of its end."""
-        with _lock:
+        with LOCK:
             self._fold()
             rows = _rows(self._log[: self._folded]) + _rows(other._recent())
             rows.sort(key=itemgetter(2))
@@ -210,32 +200,13 @@ class Latencies:
 
     def resize(self, window: int) -> None:
         """Keep another number of the last operations from now on."""
-        with _lock:
+        with LOCK:
             waiting = self._limit - 3 * self.window
             self.window, self._limit = window, 3 * window + waiting
 
-    def pour_into(self, target: Latencies) -> int:
-        """Move all that was recorded to another one, and what is recorded here from now on.
-
-        Returns:
-            How many operations were moved.
-        """
-        with _lock:
-            count = self.count
-            moved = Latencies(self.window)
-            moved._log, moved._folded = self._log, self._folded
-            moved._sketch, moved._rates = self._sketch, self._rates
-            moved._refused = self._refused
-            empty = Latencies(self.window)
-            self._folding, self._limit = True, maxsize  # it is the target's to count
-            self._log, self._folded = target._log, 0
-            self._sketch, self._rates, self._refused = empty._sketch, empty._rates, 0
-            target.merge(moved)
-            return count
-
     def _recent(self) -> list[Any]:
         """Return the last operations, flat as the log is."""
-        with _lock:
+        with LOCK:
             self._fold()
             return self._log[max(0, self._folded - 3 * self.window) : self._folded]
 
@@ -244,7 +215,8 @@ class Latencies:
 
     def _fold(self) -> None:
         """Count what is new in the log, and cut off what is old."""
-        _turns.take(self._fold_once)
+        with LOCK:
+            self._fold_once()
 
     def _fold_once(self) -> None:
         if self._folding:  # a signal handler interrupted this very thread at it
@@ -282,12 +254,9 @@ class Latencies:
                 return False
         except TypeError:
             return False
-        with LOCK:
-            if seconds and not self._sketch.take_locked(seconds):
-                return False
-            self._folded = (
-                end  # right after: no signal handler raises in between, which counts twice
-            )
+        if seconds and not self._sketch.take_locked(seconds):
+            return False
+        self._folded = end  # right after: no signal handler raises in between, which counts twice
         self._sketch.tidy()
         self._rates.add(ends_s)
         return True

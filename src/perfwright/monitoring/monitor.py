@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from perfwright.core.clock import Clock
 from perfwright.monitoring import checks
+from perfwright.monitoring._collections import RUNNING, is_collecting
+from perfwright.monitoring._turns import PATIENCE_S, attempt
 from perfwright.monitoring.export_queue import close_all, flush_all
 from perfwright.monitoring.export_queues import queue_metrics, queue_of
 from perfwright.monitoring.exporters import SpanExporter
@@ -123,19 +125,21 @@ class PerformanceMonitor(SpanRecorder):
             seconds = checks.duration(seconds, field="seconds")
         now = self._now
         end_s = now()
+        operation: Operation | None
         try:
             operation = self._known[name]
         except (KeyError, TypeError):
             checks.span_name(name, kind="internal")
-            operation = self._recorded_first(name[:MAX_NAME], end_s)
-        around = _around()
+            operation = self._recorded_first(name[:MAX_NAME])
+        around = _around() if not (RUNNING and is_collecting()) else None
         trace_id = 0 if around is None else trace_id_of(around)
-        # Nothing between these two lines makes room for another thread that moves the log.
-        log = operation.latencies._log
-        log += (seconds, trace_id, end_s)
-        if len(log) >= operation.latencies._limit:
-            operation.latencies.fold_if_full()
-        if seconds >= self._slow_s or failed or self._listeners:
+        # Nothing between the two lines of the log makes room for another thread that moves the log.
+        if operation is not None:
+            log = operation.latencies._log
+            log += (seconds, trace_id, end_s)
+            if len(log) >= operation.latencies._limit:
+                operation.latencies.fold_if_full()
+        if seconds >= self._slow_s or failed or self._listeners or operation is None:
             ended = Span(
                 name[:MAX_NAME],
                 trace_id=trace_id,
@@ -148,19 +152,32 @@ class PerformanceMonitor(SpanRecorder):
             )
             self._record_notable(ended, operation, seconds=seconds)
 
-    def _recorded_first(self, name: str, end_s: float) -> Operation:
-        with self._lock:
-            self._fold()  # so that operations are in the order of their first end
-            return self._tally.operations.find_one(name, end_s=end_s)
+    def _recorded_first(self, name: str) -> Operation | None:
+        """Return where to count a name that has no place yet; None if the lock is not to be had."""
+        found: list[Operation] = []
 
-    def _record_notable(self, ended: Span, operation: Operation, *, seconds: float) -> None:
+        def find() -> None:
+            self._fold()  # so that operations are in the order of their first end
+            found.append(self._tally.operations.find_one(name))
+
+        return found[0] if attempt(find, timeout_s=PATIENCE_S) else None
+
+    def _record_notable(self, ended: Span, operation: Operation | None, *, seconds: float) -> None:
         """Tell of a record that was slow or failed, or that somebody listens to."""
         failed = ended.error is not None
-        if failed or seconds >= self._slow_s:
-            slow = replace(SlowOperation.of(ended), seconds=seconds, error=None)
-            with self._lock:
-                operation = self._known.get(ended.name, operation)
-                self._tally.add_notable(slow, operation, failed=failed)
+        is_notable = failed or seconds >= self._slow_s
+
+        def count() -> None:
+            found = operation
+            if found is None:
+                found = self._tally.operations.find_one(ended.name)
+                found.latencies.record(seconds, ended.trace_id, ended.end_s)
+            if is_notable:
+                slow = replace(SlowOperation.of(ended), seconds=seconds, error=None)
+                self._tally.add_notable(slow, found, failed=failed)
+
+        if (is_notable or operation is None) and not attempt(count, timeout_s=PATIENCE_S):
+            self._late.append(count)
         if self._listeners:
             self._tell(ended)
 
@@ -231,7 +248,7 @@ class PerformanceMonitor(SpanRecorder):
         with self._lock:
             known = list(self._tally.operations.items())
             slow = [each.to_dict() for each in self._tally.slow()]
-            spans, misuse = self._span_counts(), dict(self._misuse)
+            spans, misuse = self._span_counts(), dict(self.misuse())
         gauges = self._gauges.read()
         return {
             "latencies": {name: each.latencies.stats() for name, each in known},
@@ -257,7 +274,6 @@ class PerformanceMonitor(SpanRecorder):
             "kept": len(self._tally.store),
             "dropped": dict(self._tally.store.dropped),
             "other_operations": self._tally.operations.overflowed,
-            "displaced_operations": self._tally.operations.displaced,
         }
 
     def metrics(self) -> Iterator[Metric]:
@@ -265,7 +281,7 @@ class PerformanceMonitor(SpanRecorder):
         self.settle()
         with self._lock:
             known, spans = list(self._tally.operations.items()), self._span_counts()
-            losses = dict(self._misuse)
+            losses = dict(self.misuse())
         yield from operation_metrics(known)
         yield from span_metrics(spans, losses=losses)
         yield from gauge_metrics(self._gauges.read(), losses=self._gauges.losses())
@@ -381,9 +397,8 @@ class PerformanceMonitor(SpanRecorder):
             raise TypeError(f"a monitor merges another monitor, not {other!r}")
         other.settle()
         self.settle()
-        first, second = sorted((self._lock, other._lock), key=id)  # two ways at once: no deadlock
-        with first, second:
+        with self._lock:
             self._tally.merge(other._tally)
-            self._misuse += other._misuse
+            self._misuse += other.misuse()
             self._started_before += other._started()
             self._ingested += other._ingested

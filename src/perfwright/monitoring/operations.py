@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, NamedTuple, Self
 
-from perfwright.monitoring._newcomers import Newcomers
 from perfwright.monitoring.latencies import Latencies, rows_of
 from perfwright.monitoring.spans import NOTHING, Span
 from perfwright.monitoring.tags import BIG, LEAST, plain
@@ -103,9 +102,7 @@ class Operations:
     """Operations by name. Not for several threads: its monitor holds a lock.
 
     Names that come from other processes have three quarters of the places at most. Where there is
-    no place for a name, it is counted as `other`, until it has come `RECURS` times: then it takes
-    the place of the one that ended nothing for longest, if that is for as long as this took. So
-    names made of data, each of which comes once, get no place that is in use, nor keep one.
+    no place for a name, it is counted as `other`.
 
     Args:
         window: See `Latencies`.
@@ -129,25 +126,23 @@ class Operations:
         """By name, in the order of their first end."""
         self._foreign = 0
         self._other: Operation | None = None
-        self._newcomers = Newcomers()
         self.overflowed = 0
         """Spans and records counted as `other`, as there were too many names."""
-        self.displaced = 0
-        """Names that lost their place; their numbers went to `other`."""
 
-    def find(self, name: str, *, times: int, end_s: float, is_own: bool = True) -> Operation:
+    def find(self, name: str, *, is_own: bool = True) -> Operation:
         """Return the operation to count something in: its own if it has or gets a place."""
         found = self.known.get(name)
         if found is None:
-            found = self._new(name, times=times, end_s=end_s, is_own=is_own)
+            has_place = self._has_place(is_own=is_own)
+            found = self._add(name, is_own=is_own) if has_place else self._overflow()
         if is_own and not found.is_own:
             found.is_own = True
             self._foreign -= 1
         return found
 
-    def find_one(self, name: str, *, end_s: float) -> Operation:
+    def find_one(self, name: str) -> Operation:
         """Return the operation to count one record of this process in."""
-        found = self.find(name, times=1, end_s=end_s)
+        found = self.find(name)
         self.overflowed += found is self._other and name != OTHER
         return found
 
@@ -198,7 +193,7 @@ class Operations:
             if operation is None or not operation.is_own:
                 # Not `any`: what a signal handler raises in a generator that ends early is lost.
                 is_own = id(self._resource) in {id(span.resource) for span in spans}
-                operation = self.find(name, times=len(spans), end_s=rows[2], is_own=is_own)
+                operation = self.find(name, is_own=is_own)
             overflowed = len(spans) if operation is self._other and name != OTHER else 0
             latencies = operation.latencies
             # Python looks for signals after calls of C functions, at the start of functions and at
@@ -208,7 +203,7 @@ class Operations:
             operation.failed += failed
             self.overflowed += overflowed
             del work.groups[-1]
-            latencies.fold_if_full()
+            latencies.fold_if_full_locked()
 
     def merge(self, other: Operations) -> None:
         """Count what `other` counted.
@@ -227,21 +222,6 @@ class Operations:
                 self.overflowed += 0 if has_place else times
             found.merge(operation)
         self.overflowed += other.overflowed
-        self.displaced += other.displaced
-
-    def _new(self, name: str, *, times: int, end_s: float, is_own: bool) -> Operation:
-        """Return a new operation where there is a place or one gets free, else `other`."""
-        if self._has_place(is_own=is_own):
-            return self._add(name, is_own=is_own)
-        since_s = self._newcomers.came(name, times=times, at_s=end_s)
-        if since_s is None:
-            return self._overflow()
-        self._newcomers.forget(name)
-        idle = self._idlest(is_own=is_own)
-        if idle is None or self.known[idle].latencies.last_s >= since_s:
-            return self._overflow()
-        self._displace(idle)
-        return self._add(name, is_own=is_own)
 
     def _has_place(self, *, is_own: bool) -> bool:
         taken = len(self.known) - (self._other is not None)
@@ -258,24 +238,6 @@ class Operations:
         if self._other is None:
             self._other = self.known.get(OTHER) or self._add(OTHER, is_own=True)
         return self._other
-
-    def _idlest(self, *, is_own: bool) -> str | None:
-        """Return whose place is to be taken first: names of other processes take no own one's."""
-        ends_s = {
-            name: operation.latencies.last_s
-            for name, operation in self.known.items()
-            if operation is not self._other and (is_own or not operation.is_own)
-        }
-        return min(ends_s, key=ends_s.__getitem__, default=None)
-
-    def _displace(self, name: str) -> None:
-        leaving, other = self.known[name], self._overflow()
-        self.overflowed += leaving.latencies.pour_into(other.latencies)
-        del self.known[name]
-        self._foreign -= not leaving.is_own
-        self.displaced += 1
-        other.failed += leaving.failed
-        other.slow += leaving.slow
 
 
 def grouped(batch: Sequence[Span]) -> list[Group]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from itertools import count
@@ -18,9 +18,10 @@ from typing import Any
 from weakref import WeakSet
 
 from perfwright.core.clock import Clock, SystemClock
-from perfwright.monitoring import checks
+from perfwright.monitoring import _collections, checks
+from perfwright.monitoring._collections import RUNNING, is_collecting
 from perfwright.monitoring._handlers import is_of_handler
-from perfwright.monitoring._turns import Turns
+from perfwright.monitoring._turns import LOCK, is_mine, offer
 from perfwright.monitoring.operations import Operations
 from perfwright.monitoring.sampling import HeadSampling
 from perfwright.monitoring.spans import (
@@ -34,6 +35,7 @@ from perfwright.monitoring.spans import (
     Stale,
     alive,
     around_of,
+    shed,
 )
 from perfwright.monitoring.store import SpanStore
 from perfwright.monitoring.tags import plain_tags
@@ -93,10 +95,15 @@ class SpanRecorder:
         self._pending: list[Span] = []
         self._batch, self._has_future = BATCH, False
         self._listeners: tuple[Listener, ...] = ()
-        self._misuse: Counter[str] = Counter()
+        self._misuse: Counter[str] = Counter()  # what was counted with the lock
+        self._misuses: dict[str, count[int]] = {}  # without: a count needs none
+        self._untold: deque[Span] = deque(maxlen=MOST_WAITING)
+        self._late: deque[Callable[[], None]] = deque()
         self._ingested = self._started_before = 0
         self._rng = rng if rng is not None else random.Random()
+        self._lock, self._folding = LOCK, False
         self._renew()
+        _collections.watch()
         _recorders.add(self)
 
     def _renew(self) -> None:
@@ -106,15 +113,14 @@ class SpanRecorder:
         # spans were started. It starts at random, so that processes do not share numbers.
         self._first_id = self._bits(62) + 1
         self._ids = count(self._first_id)
-        self._turns = Turns()
-        self._lock = self._turns.lock
-        self._folding = False
 
     def after_fork(self) -> None:
         """Go on in a forked child: with the parent's numbers, but with identifiers of its own."""
         self._started_before = self._started()
         self._rng.seed(f"{self._bits(128)} {os.getpid()}")
         self._renew()
+        if not is_mine():  # by a signal handler in the midst of it, else by a thread that is gone
+            self._folding = False
         for queue in self._tally.queues:
             queue.reset()
         self._fold()
@@ -151,6 +157,8 @@ class SpanRecorder:
         # Written out instead of split into functions: each call would cost 40 ns of about 500.
         if not self.enabled:
             return OFF
+        if RUNNING and is_collecting():
+            return self._start_collected(name, parent, kind=kind, tags=tags)
         if parent is None:
             around = parent = _around()
             if parent is not None and (
@@ -158,7 +166,7 @@ class SpanRecorder:
             ):
                 if parent is OFF:
                     return OFF
-                around = parent = alive(parent)
+                around = parent = shed(parent)
         else:
             around = _around()
             if type(parent) is not Span:
@@ -202,6 +210,34 @@ class SpanRecorder:
         span._token = token
         return span
 
+    def _start_collected(
+        self,
+        name: str,
+        parent: Span | SpanContext | None,
+        *,
+        kind: SpanKind,
+        tags: Mapping[str, Any] | None,
+    ) -> Span:
+        """Start a span of a finalizer, which is not current: see `_collections`."""
+        if parent is not None and type(parent) is not Span:
+            parent = checks.parent(parent)
+        checks.span_name(name, kind=kind)
+        trace_id = parent.trace_id if parent is not None else self._bits(128) or 1
+        span = Span(
+            name,
+            kind=kind,
+            trace_id=trace_id,
+            span_id=next(self._ids),
+            parent_id=parent.span_id if parent is not None else 0,
+            start_s=self._now(),
+            tags=plain_tags(tags) if tags is not None else None,
+            kept=parent.kept if parent is not None else self._sampling.keeps(trace_id),
+            resource=self.resource,
+            trace_state=parent.trace_state if parent is not None else "",
+        )
+        span._owner = self
+        return span
+
     span = start_trace
     """The same, for a `with` block: its end finishes the span, as failed if an exception leaves it.
     A function around `start_trace` would cost 100 ns. As there, the operation starts at the call.
@@ -241,7 +277,7 @@ class SpanRecorder:
         try:
             if error is not None:
                 span._fail(error)
-            if _around() is span:
+            if not (RUNNING and is_collecting()) and _around() is span:
                 try:
                     _leave(span._token)  # type: ignore[arg-type]  # an open span has its token
                     span._token = None
@@ -261,12 +297,16 @@ class SpanRecorder:
         """Put in order what is current after the end of a span that was not, or is so in a copy.
 
         Either a span inside was not finished, and is given up with this one; or this is another
-        context than the start's, where the span is still current: it is marked for that one.
+        context than the start's, where the span is still current: it is marked for that one. So it
+        is in a finalizer, where the context is not to be touched: see `_collections`.
         """
         if span._token is None:
             return  # it was detached
         self.count_misuse("finished_out_of_place")
         around = around_of(span)
+        if RUNNING and is_collecting():
+            span._token = Stale(around)
+            return
         if around is not None:
             around = alive(around)
         inner = CURRENT.get()
@@ -279,8 +319,16 @@ class SpanRecorder:
 
     def count_misuse(self, what: str) -> None:
         """Count a call that made no sense, or a detail of a span that found no room."""
-        with self._lock:
-            self._misuse[what] += 1
+        counted = self._misuses.get(what)
+        if counted is None:
+            counted = self._misuses.setdefault(what, count())
+        next(counted)
+
+    def misuse(self) -> Counter[str]:
+        """Return what `count_misuse` counted."""
+        return self._misuse + Counter(
+            {what: _value(counted) for what, counted in list(self._misuses.items())}
+        )
 
     def now(self) -> float:
         """Return the seconds of the monitor's clock."""
@@ -314,14 +362,17 @@ class SpanRecorder:
 
     def settle(self) -> None:
         """Count all spans that have finished so far; every method that reads does this first."""
-        self._turns.take(self._fold)
+        if is_mine():  # a signal handler or finalizer in the midst of it
+            return
+        with self._lock:
+            self._fold()
 
     def _fold_some(self, span: Span) -> None:
         """Do what the end of `span` makes due: tell who listens, count what is pending."""
         if self._listeners:
             self._tell(span)
         if len(self._pending) >= BATCH:
-            self._turns.offer(self._fold, is_full=self._is_full)
+            offer(self._fold, is_full=self._is_full)
 
     def _is_full(self) -> bool:
         return len(self._pending) >= MOST_WAITING
@@ -335,10 +386,22 @@ class SpanRecorder:
             latest_s, self._has_future = self._now() if self._has_future else inf, False
             if spoiled := self._tally.take(self._pending, latest_s=latest_s):
                 self._misuse["spoiled"] += spoiled
+            while self._late:
+                self._late.popleft()()
         finally:
             self._folding = False
 
     def _tell(self, span: Span) -> None:
+        if RUNNING and is_collecting():  # later, as a listener is to run with `OFF` around it
+            self._untold.append(span)
+            return
+        spans = [span]
+        while self._untold:
+            spans.insert(-1, self._untold.popleft())
+        for each in spans:
+            self._tell_one(each)
+
+    def _tell_one(self, span: Span) -> None:
         token = _enter(OFF)  # a listener that makes spans would be told of them for ever
         try:
             for listener in self._listeners:
@@ -355,8 +418,12 @@ class SpanRecorder:
 
     def _started(self) -> int:
         """Return how many spans were started."""
-        # The text of a count is the only look at it that takes no number from it.
-        return self._started_before + int(repr(self._ids)[6:-1]) - self._first_id
+        return self._started_before + _value(self._ids) - self._first_id
+
+
+def _value(counted: count[int]) -> int:
+    """Return the next number, by the only look that does not take it."""
+    return int(repr(counted)[6:-1])
 
 
 def _after_fork() -> None:

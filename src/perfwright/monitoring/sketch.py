@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from perfwright.monitoring._contents import (
     unreadable,
 )
 from perfwright.monitoring._sums import shown, units_in, units_of
-from perfwright.monitoring._turns import Turns
+from perfwright.monitoring._turns import LOCK, offer
 
 __all__ = ["LATENCY_BOUNDS_S", "Exponential", "Sketch"]
 
@@ -39,11 +38,6 @@ FEW_AT_HAND: Final = 682
 _PAGE_BITS = 7
 _PAGE_LAST = (1 << _PAGE_BITS) - 1
 _EMPTY_PAGE = array("Q", bytes(8 << _PAGE_BITS))
-
-_turns = Turns()  # one for all, held for microseconds: merging two ways at once cannot deadlock
-LOCK = _turns.lock
-# A child must not inherit a sketch that another thread was about to change.
-os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 
 class Sketch:
@@ -114,7 +108,7 @@ class Sketch:
             waiting = self._waiting
             waiting.append(value)
             if len(waiting) >= _FOLD_AT:
-                _turns.offer(self._fold_once, is_full=self._is_full)
+                offer(self._fold_once, is_full=self._is_full)
             return
         if count < 0:
             raise ValueError(f"a value cannot be counted {count} times")
@@ -259,7 +253,8 @@ class Sketch:
 
     def _fold(self) -> None:
         """Count the values that wait."""
-        _turns.take(self._fold_once)
+        with LOCK:
+            self._fold_once()
 
     def _fold_once(self) -> None:
         if self._folding:  # a signal handler interrupted this very thread at it

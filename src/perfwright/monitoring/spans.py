@@ -8,6 +8,7 @@ from contextvars import ContextVar, Token
 from types import MappingProxyType, TracebackType
 from typing import Any, Literal, Protocol, Self, get_args
 
+from perfwright.monitoring._collections import RUNNING, is_collecting
 from perfwright.monitoring.span_context import SpanContext as SpanContext  # noqa: PLC0414
 from perfwright.monitoring.tags import (
     BIG,
@@ -241,6 +242,8 @@ class Span:
         To be called right after the start, by the same task or thread; the span stays open.
         """
         token = self._token
+        if RUNNING and is_collecting():
+            return
         if isinstance(token, Token) and CURRENT.get() is self:
             CURRENT.reset(token)
             self._token = None
@@ -335,8 +338,11 @@ CURRENT: ContextVar[Span | None] = ContextVar("perfwright_span", default=None)
 def current() -> Span | None:
     """Return the span that is around the code that asks, in this task or thread.
 
-    It may have finished already: a task goes on with the span that was around its creation.
+    It may have finished already: a task goes on with the span that was around its creation. In a
+    finalizer that the garbage collector calls, there is none: see `_collections`.
     """
+    if RUNNING and is_collecting():
+        return None
     span = CURRENT.get()
     return alive(span) if span is not None else None
 
@@ -355,6 +361,14 @@ def alive(span: Span) -> Span | None:
             return found
         found = around_of(found)
     return None
+
+
+def shed(span: Span) -> Span | None:
+    """Return as `alive` does; what was finished behind this context's back is let go of."""
+    found, token = alive(span), span._token
+    if isinstance(token, Stale) and token is not ALONE:
+        CURRENT.set(found)  # else each start passes by all that were ever finished so
+    return found
 
 
 def around_of(span: Span) -> Span | None:

@@ -50,11 +50,6 @@ def span_metrics(spans: Mapping[str, Any], *, losses: Mapping[str, int]) -> Iter
         spans["other_operations"],
         text="Spans and records counted as `other`, as there were too many names.",
     )
-    yield _counter(
-        "operations_displaced",
-        spans["displaced_operations"],
-        text="Names that lost their place to others that came again and again.",
-    )
     for what, count in losses.items():
         yield _counter("span_misuse", count, text="Calls and details that were refused.", what=what)
 

@@ -339,3 +339,16 @@ def test_a_forked_child_delivers_by_a_thread_of_its_own(hook: Hook) -> None:
     os.waitpid(child, 0)
     assert courier.close()
     assert len(hook.bodies) == 2
+
+
+def test_a_function_that_exits_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def leave(_: Notice) -> None:
+        sys.exit(3)
+
+    courier = Courier(leave)
+    for _ in range(3):
+        courier.put(NOTICE)
+    assert courier.flush(5.0)
+    assert courier.counts()["failed"] == 3
+    assert "SystemExit" in caplog.text
+    courier.close()

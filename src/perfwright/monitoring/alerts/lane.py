@@ -137,4 +137,11 @@ class Lane:
                     return
                 notice = self._waiting.popleft()
                 self._busy = True
-            self.deliver(notice)
+            try:
+                self.deliver(notice)
+            except BaseException as error:  # noqa: BLE001 - one that exits ends only its own thread
+                self._count("failed")
+                _log.error(
+                    "notice %r was not delivered to %s: %s",
+                    notice.title, self._destination.name, type(error).__name__,
+                )  # fmt: skip
