@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ pytest_plugins = ["tests.postgresql", "tests.redis"]
 # pytest-timeout stops what hangs. `settings()` keeps the reproducible profile that CI=true selects.
 settings.register_profile("perfwright", settings(), deadline=None)
 settings.load_profile("perfwright")
+
+
+# What a shell starts in the background is deaf to interrupts, and so are its children: but some
+# tests interrupt what they have started.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
