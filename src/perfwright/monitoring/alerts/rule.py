@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -35,7 +36,7 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(ABC):
     """What all rules have."""
 
     name: str
@@ -70,9 +71,9 @@ class Rule:
         """Return whether this rule is for an operation."""
         return fnmatchcase(operation, self.operation)
 
+    @abstractmethod
     def watch(self, *, now_s: float) -> Watch:
         """Begin to watch one operation."""
-        raise NotImplementedError
 
 
 def expected(pattern: str) -> str | None:
